@@ -1,0 +1,97 @@
+"""What the HTTP parts of the local world share: a threaded loopback server over werkzeug, routes, JSON answers.
+
+A call that a part does not know is answered loudly (501 with the method and path), never plausibly.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.wrappers import Request, Response
+
+log = logging.getLogger("downwind.local")
+
+Handler = Callable[..., Response]
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """HTTP/1.1, so that clients keep their connections; one debug line a request."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        log.debug("%s %s %s", self.command, self.path, code)
+
+
+def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        json.dumps(body, separators=(",", ":")).encode() if body is not None else b"",
+        status,
+        {"Content-Type": "application/json; charset=UTF-8", **(headers or {})},
+    )
+
+
+class HttpPart:
+    """A WSGI server on 127.0.0.1. Subclasses give `routes`: (methods, rule, handler(request, **parts))."""
+
+    name = "part"
+
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
+        self._server: BaseWSGIServer | None = None
+        self._thread: threading.Thread | None = None
+        rules = [
+            Rule(rule, methods=list(methods), endpoint=handler, strict_slashes=False, merge_slashes=False)
+            for methods, rule, handler in [(("GET",), "/-/health", self._health), *self.routes()]
+        ]
+        self._map = Map(rules, merge_slashes=False)
+
+    def routes(self) -> Iterable[tuple[tuple[str, ...], str, Handler]]:
+        raise NotImplementedError(f"{type(self).__name__} has no routes")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._server = make_server("127.0.0.1", self.port, self, threaded=True, request_handler=_QuietHandler)
+        self._server.daemon_threads = True  # type: ignore[attr-defined]  # ThreadedWSGIServer has it; the base class does not say so
+        self.port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._server.server_close()
+            self._server = None
+
+    def unknown(self, request: Request) -> Response:
+        """The answer to a call that this part does not have; a part may give it the shape of its real service."""
+        text = f"{self.name}: {request.method} {request.path} is not part of the local world"
+        log.warning(text)
+        return json_response({"error": {"code": 501, "message": text, "status": "UNIMPLEMENTED"}}, 501)
+
+    def _health(self, _request: Request) -> Response:
+        return json_response({"part": self.name})
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        request = Request(environ)
+        try:
+            handler, parts = self._map.bind_to_environ(environ).match()
+            response = handler(request, **parts)
+        except (NotFound, MethodNotAllowed):
+            response = self.unknown(request)
+        except HTTPException as error:
+            response = error.get_response(environ)  # type: ignore[assignment]  # sansio type; a wrappers.Response at run time
+        except Exception:
+            log.exception("%s: %s %s failed", self.name, request.method, request.path)
+            response = json_response({"error": {"code": 500, "message": f"{self.name} failed; see its log"}}, 500)
+        return response(environ, start_response)
