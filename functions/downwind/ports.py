@@ -50,10 +50,11 @@ class Store(Protocol):
 
     def read_all(self, names: Sequence[str]) -> list[StoredObject | None]: ...
 
+    # Before `list`, which hides the type of that name from what follows it in the class.
+    def list_all(self, prefixes: Sequence[str], *, limit: int | None = None) -> list[list[StoredObject]]: ...
+
     def list(self, prefix: str, *, limit: int | None = None, start: str | None = None) -> list[StoredObject]:
         """Objects whose names begin with `prefix`, ascending by name, from `start` (inclusive) on, at most `limit`."""
-
-    def list_all(self, prefixes: Sequence[str], *, limit: int | None = None) -> list[list[StoredObject]]: ...
 
     def replace(self, new: NewObject, *, generation: int) -> StoredObject | None:
         """Compare and swap: writes only if the object's generation is `generation` (0: there is none). None: it is not.
