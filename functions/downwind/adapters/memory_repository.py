@@ -2,15 +2,13 @@
 
 import hashlib
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from downwind.adapters.git_tree import MAX_BYTES, MAX_FILES, clean_path, refuse_pointer, refuse_special
 from downwind.adapters.memory_faults import Faults
 from downwind.errors import Refused
 from downwind.ports import Tip
-
-MAX_FILES = 5_000
-MAX_BYTES = 32 << 20
 
 
 @dataclass(slots=True)
@@ -102,17 +100,20 @@ class MemoryRepository(Faults):
     def files(self, address: str, commit: str, path: str, credentials: str | None = None) -> Mapping[str, bytes]:
         with self._mutex:
             found = self._commit(self._ask("files", address, credentials), address, commit)
-            prefix = _prefix(path)
+            parts = clean_path(path)
+            prefix = "".join(f"{part}/" for part in parts)
             for name, kind in found.special.items():
                 if name.startswith(prefix):
-                    raise Refused(f"{name} is a {kind}; only regular files can be read", field=name)
+                    refuse_special(name, kind)
             files = {name[len(prefix) :]: data for name, data in found.files.items() if name.startswith(prefix)}
             if not files and prefix:
-                raise Refused(f"no directory {path} in commit {commit}", field=path)
-            _check_limits(path, files.values())
+                raise Refused(f"no directory {path} in the commit", field=path)
+            if len(files) > MAX_FILES:
+                raise Refused(f"more than {MAX_FILES} files under {path or '.'}", field=path)
+            if sum(map(len, files.values())) > MAX_BYTES:
+                raise Refused(f"more than {MAX_BYTES >> 20} MiB under {path or '.'}", field=path)
             for name, data in files.items():
-                if data.startswith(LFS_POINTER):
-                    raise Refused(f"{prefix}{name} is a Git LFS pointer; its content is not in the repository")
+                refuse_pointer(prefix + name, data)
             return files
 
     def blobs(self, address: str, commit: str, credentials: str | None = None) -> Mapping[str, str]:
@@ -134,22 +135,6 @@ class MemoryRepository(Faults):
         if commit not in host.commits:
             raise Refused(f"no commit {commit} in {address}", field="commit")
         return host.commits[commit]
-
-
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-
-
-def _prefix(path: str) -> str:
-    clean = "/".join(part for part in path.split("/") if part not in {"", "."})
-    return f"{clean}/" if clean else ""
-
-
-def _check_limits(path: str, contents: Iterable[bytes]) -> None:
-    sizes = [len(data) for data in contents]
-    if len(sizes) > MAX_FILES:
-        raise Refused(f"more than {MAX_FILES} files under {path or '.'}", field=path)
-    if sum(sizes) > MAX_BYTES:
-        raise Refused(f"more than {MAX_BYTES >> 20} MiB under {path or '.'}", field=path)
 
 
 def _blob_id(data: bytes) -> str:
