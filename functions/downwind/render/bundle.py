@@ -1,0 +1,129 @@
+"""From the objects of one release to the bytes that its environment gets. The same for every engine."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from downwind.errors import Refused
+from downwind.render.images import pin_images
+from downwind.render.kinds import group_of, is_namespaced, priority
+from downwind.render.limits import LIMITS
+from downwind.render.policy import check_object, place_of
+from downwind.render.serialise import clean, document, join
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseFacts:
+    """What a bundle needs to know. `images`: name without tag to `sha256:<hex>`, all images of the release.
+    `namespace`: the environment's. `repository`: its address without credentials."""
+
+    application: str
+    environment: str
+    namespace: str
+    commit: str
+    images: Mapping[str, str] = field(default_factory=dict)
+    repository: str | None = None
+
+    @property
+    def owner(self) -> str:
+        return f"{self.application}/{self.environment}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectSummary:
+    """`namespace` is None for a cluster-wide object and for a kind that Downwind does not know."""
+
+    kind: str
+    name: str
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """`documents`: JSON documents, `---` between, in Clouddriver's order of deploying. No sequence in it.
+
+    `pinned`: `name@sha256:…` of every image of the release that stands in the objects; `unused`: names of the others.
+    """
+
+    documents: bytes
+    objects: tuple[ObjectSummary, ...]
+    pinned: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the documents: what names the bundle."""
+        return hashlib.sha256(self.documents).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleSet:
+    """The bundles of one release for one environment, by part. Where the catalog names no parts, there is one: ""."""
+
+    parts: Mapping[str, Bundle]
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 over the lines `<digest>  <part>`, sorted by part: other bytes, or another part, another name."""
+        lines = (f"{bundle.digest}  {part}\n" for part, bundle in sorted(self.parts.items()))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def make_bundle(objects: Sequence[Any], release: ReleaseFacts) -> Bundle:
+    """Pins images, sets the namespace where a built-in kind has none, marks, checks and serialises.
+
+    `objects` is left untouched, and its order does not matter. Refused, with the fix: no objects at all, an object that
+    the policy does not allow, two of one name, more than the limits.
+    """
+    if not objects:
+        raise Refused("there are no manifests", fix="check the path under `manifests` in the catalog")
+    if len(objects) > LIMITS.documents:
+        raise Refused(f"{len(objects)} objects are too many", fix=f"use at most {LIMITS.documents}")
+    prepared: dict[tuple[int, str, str, str, str], dict[str, Any]] = {}
+    found: set[str] = set()
+    for number, value in enumerate(objects, 1):
+        place = place_of(value, number)
+        copy = clean(value, place)
+        check_object(copy, place)
+        found |= pin_images(copy, release.images)
+        _mark(copy, release)
+        key = _key(copy)
+        if key in prepared:
+            raise Refused(f"{place} is there twice", fix="take one of them out, or rename it")
+        prepared[key] = copy
+    ordered = [prepared[key] for key in sorted(prepared)]
+    documents = join(document(value, place_of(value, 0)) for value in ordered)
+    if len(documents) > LIMITS.bytes_out:
+        raise Refused(f"the bundle has {len(documents)} bytes", fix=f"use at most {LIMITS.bytes_out}")
+    return Bundle(
+        documents=documents,
+        objects=tuple(_summary(value) for value in ordered),
+        pinned=tuple(f"{name}@{release.images[name]}" for name in sorted(found)),
+        unused=tuple(sorted(set(release.images) - found)),
+    )
+
+
+def _mark(value: dict[str, Any], release: ReleaseFacts) -> None:
+    """On the object only: an annotation on a pod template would restart every pod with every commit."""
+    metadata = value["metadata"]
+    if not metadata.get("namespace") and is_namespaced(value["apiVersion"], value["kind"]):
+        metadata["namespace"] = release.namespace
+    annotations = metadata.setdefault("annotations", {})
+    annotations["downwind.dev/owner"] = release.owner
+    annotations["downwind.dev/commit"] = release.commit
+    annotations["downwind.dev/release"] = f"{release.application}/{release.commit}"
+    if release.repository:
+        annotations["downwind.dev/repository"] = release.repository
+
+
+def _key(value: dict[str, Any]) -> tuple[int, str, str, str, str]:
+    """Clouddriver's order first, then what tells two objects apart (the version of the API does not)."""
+    metadata = value["metadata"]
+    kind, group = value["kind"], group_of(value["apiVersion"])
+    return priority(kind), metadata.get("namespace", ""), kind, metadata["name"], group
+
+
+def _summary(value: dict[str, Any]) -> ObjectSummary:
+    metadata = value["metadata"]
+    return ObjectSummary(kind=value["kind"], name=metadata["name"], namespace=metadata.get("namespace"))

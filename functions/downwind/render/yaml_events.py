@@ -1,0 +1,193 @@
+"""Builds plain values from a YAML stream's events, counting as it goes.
+
+From events and not with PyYAML's constructors: those follow YAML 1.1, read 424 bytes of nested merge keys for seconds,
+raise RecursionError, and answer bad scalars with errors of every kind. Every value has a weight, its size once its aliases
+are written out; an alias adds the weight of its anchor, so a bomb is refused at the line where it goes off.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from downwind.errors import Refused
+from downwind.render.limits import Limits
+from downwind.render.scalars import resolve
+
+_TAG = "tag:yaml.org,2002:"
+_SCALAR_TAGS: dict[str, tuple[type, ...]] = {
+    _TAG + "bool": (bool,),
+    _TAG + "int": (int,),
+    _TAG + "float": (int, float),
+    _TAG + "null": (type(None),),
+}
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or mapping whose end has not come. `key` waits for its value; `merged` holds what `<<` brought."""
+
+    value: dict[str, Any] | list[Any]
+    start: int
+    anchor: str | None
+    line: int
+    key: str | None = None
+    merging: bool = False
+    merged: list[Any] = field(default_factory=list)
+
+
+class Builder:
+    """Reads one file's events. `name` is the file's, for errors."""
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        self._name = name
+        self._limits = limits
+        self._weight = 0
+        self._aliases = 0
+        self._merges = 0
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._stack: list[_Open] = []
+        self._root: Any = None
+
+    def documents(self, events: Iterator[Any]) -> Iterator[tuple[Any, int]]:
+        """Every document's value with the line it starts on."""
+        import yaml
+
+        count = 0
+        for event in events:
+            line = event.start_mark.line + 1
+            if isinstance(event, yaml.DocumentStartEvent):
+                count += 1
+                if count > self._limits.documents:
+                    raise self._refused(line, f"more than {self._limits.documents} documents", "split the file")
+                self._anchors.clear()
+                self._root = None
+                start = line
+            elif isinstance(event, yaml.DocumentEndEvent):
+                yield self._root, start
+            elif isinstance(event, yaml.ScalarEvent):
+                self._scalar(event, line)
+            elif isinstance(event, yaml.AliasEvent):
+                self._alias(str(event.anchor), line)
+            elif isinstance(event, yaml.CollectionStartEvent):
+                self._open({} if isinstance(event, yaml.MappingStartEvent) else [], event, line)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                self._close()
+
+    def _scalar(self, event: Any, line: int) -> None:
+        value: Any = event.value
+        self._weigh(1 + len(value), line)
+        if event.tag in {None, "!"}:
+            plain = event.implicit[0]
+            if plain and self._is_key() and value == "<<":
+                self._merge_key(line)
+                return
+            if plain and event.tag is None:
+                value = resolve(value)
+        elif event.tag != _TAG + "str":
+            value = resolve(value)
+            if type(value) not in _SCALAR_TAGS.get(event.tag, ()):
+                raise self._refused(line, f"the tag {event.tag} does not fit here", "write the value without a tag")
+        if isinstance(value, str) and not value.isascii():
+            self._check_text(value, line)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value, 1 + len(event.value)
+        self._add(value, line)
+
+    def _alias(self, anchor: str, line: int) -> None:
+        self._aliases += 1
+        if self._aliases > self._limits.aliases:
+            raise self._refused(line, f"more than {self._limits.aliases} aliases", "write the values out")
+        if anchor not in self._anchors:
+            raise self._refused(line, f"no anchor &{anchor} ends before *{anchor}", "define the anchor first")
+        value, weight = self._anchors[anchor]
+        self._weigh(weight, line)
+        self._add(value, line)
+
+    def _open(self, value: dict[str, Any] | list[Any], event: Any, line: int) -> None:
+        kind = "map" if isinstance(value, dict) else "seq"
+        if event.tag not in {None, "!", _TAG + kind}:
+            raise self._refused(line, f"the tag {event.tag} is not allowed", "write the value without a tag")
+        if len(self._stack) >= self._limits.depth:
+            raise self._refused(line, f"nested deeper than {self._limits.depth} levels", "flatten it")
+        if self._is_key():
+            raise self._refused(line, "a list or mapping can't be a key", "put the key in quotes")
+        self._stack.append(_Open(value, self._weight, event.anchor, line))
+        self._weigh(1, line)
+
+    def _close(self) -> None:
+        ended = self._stack.pop()
+        if isinstance(ended.value, dict):
+            for merged in ended.merged:
+                for key, value in merged.items():
+                    ended.value.setdefault(key, value)
+        if ended.anchor is not None:
+            self._anchors[ended.anchor] = ended.value, self._weight - ended.start
+        self._add(ended.value, ended.line)
+
+    def _add(self, value: Any, line: int) -> None:
+        """Puts a whole value where it belongs: the document, a list, a mapping's key, or that key's value."""
+        if not self._stack:
+            self._root = value
+            return
+        parent = self._stack[-1]
+        if isinstance(parent.value, list):
+            parent.value.append(value)
+        elif parent.merging:
+            self._merge(parent, value, line)
+        elif parent.key is None:
+            parent.key = self._key(parent.value, value, line)
+        else:
+            parent.value[parent.key] = value
+            parent.key = None
+
+    def _key(self, mapping: dict[str, Any], value: Any, line: int) -> str:
+        """Keys are texts in JSON: whole numbers and booleans become theirs, as for Kubernetes."""
+        key = (
+            ("true" if value else "false")
+            if isinstance(value, bool)
+            else str(value)
+            if isinstance(value, int)
+            else value
+        )
+        if not isinstance(key, str):
+            raise self._refused(line, f"the key {value!r} is not a text", "put it in quotes")
+        if key in mapping:
+            raise self._refused(line, f"the key {key!r} is there twice", "take one of them out")
+        return key
+
+    def _is_key(self) -> bool:
+        parent = self._stack[-1] if self._stack else None
+        return parent is not None and isinstance(parent.value, dict) and parent.key is None and not parent.merging
+
+    def _merge_key(self, line: int) -> None:
+        self._merges += 1
+        parent = self._stack[-1]
+        if self._merges > self._limits.merge_keys:
+            raise self._refused(line, f"more than {self._limits.merge_keys} merge keys", "write the values out")
+        if parent.merged:
+            raise self._refused(line, "the key '<<' is there twice", "merge a list: `<<: [*a, *b]`")
+        parent.merging = True
+
+    def _merge(self, parent: _Open, value: Any, line: int) -> None:
+        """The mapping's own keys win over merged ones, and the first merged one over later ones."""
+        merged = value if isinstance(value, list) else [value]
+        if not merged or not all(isinstance(each, dict) for each in merged):
+            raise self._refused(line, "'<<' merges mappings only", "give it an alias of a mapping")
+        parent.merged = merged
+        parent.merging = False
+
+    def _weigh(self, weight: int, line: int) -> None:
+        self._weight += weight
+        if self._weight > self._limits.bytes_out:
+            raise self._refused(
+                line, f"its aliases make more than {self._limits.bytes_out} bytes", "write the values out"
+            )
+
+    def _check_text(self, text: str, line: int) -> None:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise self._refused(line, "half a surrogate pair is no character", "write the character itself") from None
+
+    def _refused(self, line: int, reason: str, fix: str) -> Refused:
+        return Refused(f"{self._name}:{line}: {reason}", fix=fix)
