@@ -1,0 +1,233 @@
+"""A small Kubernetes: one object store with apply, delete, and our admission policy; no controllers, no pods.
+
+Different from a real cluster, on purpose: namespaces need not be created; an apply replaces all of the object that the
+manifest can say (kubectl's three-way merge does the same, when only manifests change the object); workloads are ready
+at once, unless an image of theirs has no digest or the object bears the annotation `local.downwind.dev/fail: "true"`:
+then they fail at once, where a real Deployment would take its progress deadline.
+"""
+
+import copy
+import json
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from downwind.local.cluster_policy import FENCE_POLICY, SEQUENCE_POLICY, denial, refuse_delete, refuse_write
+
+FAIL = "local.downwind.dev/fail"
+_CLUSTER_SCOPED = frozenset(
+    {"Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "PersistentVolume", "StorageClass"}
+    | {"PriorityClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "IngressClass", "APIService"}
+)
+_WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod"})
+# What the API server itself writes; a manifest cannot.
+_OF_THE_SERVER = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
+
+Object = dict[str, Any]
+
+
+class ApiError(Exception):
+    """What the API server answered instead of doing it: `status` (HTTP), `reason` (Kubernetes' word), text as kubectl
+    prints it after `Error from server (<reason>): `."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+
+class Cluster:
+    """Objects survive a kill -9 (sqlite under `data`). Safe to use from several threads; a write is one atomic step, as
+    on the API server, so the policy is a compare-and-set here too."""
+
+    def __init__(self, data: Path) -> None:
+        data.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(data / "cluster.db", check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS objects "
+            "(namespace TEXT, kind TEXT, name TEXT, body TEXT, PRIMARY KEY (namespace, kind, name))"
+        )
+        self._db.execute("CREATE TABLE IF NOT EXISTS version (last INTEGER)")
+        self._lock = threading.RLock()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def apply(self, manifest: Mapping[str, Any], *, may_override: bool = False) -> Object:
+        """Creates or replaces; the object as stored. ApiError: not an object (400, 422), or the policy said no (403).
+        `may_override`: the caller has the verb `override` on sequences.downwind.dev (break-glass)."""
+        new = _checked(manifest)
+        metadata = new["metadata"]
+        with self._lock:
+            old = self.get(metadata.get("namespace", ""), new["kind"], metadata["name"])
+            refusal = refuse_write(new, old, may_override=may_override)
+            if refusal is not None:
+                raise _forbidden(new, SEQUENCE_POLICY, refusal)
+            if old is not None and _as_written(old) == _as_written(new):
+                return old
+            metadata["uid"] = old["metadata"]["uid"] if old else str(uuid.uuid4())
+            metadata["creationTimestamp"] = old["metadata"]["creationTimestamp"] if old else _now()
+            metadata["generation"] = _generation(new, old)
+            metadata["resourceVersion"] = str(self._next_version())
+            new |= _status(new)
+            self._db.execute(
+                "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)",
+                (metadata.get("namespace", ""), new["kind"], metadata["name"], json.dumps(new)),
+            )
+            return new
+
+    def delete(self, namespace: str, kind: str, name: str, *, may_override: bool = False) -> None:
+        """ApiError: no such object (404), or the policy keeps it (403)."""
+        with self._lock:
+            old = self.get(namespace, kind, name)
+            if old is None:
+                raise ApiError(404, "NotFound", f'{_resource(kind, "")} "{name}" not found')
+            refusal = refuse_delete(old, may_override=may_override)
+            if refusal is not None:
+                raise _forbidden(old, FENCE_POLICY, refusal)
+            self._db.execute(
+                "DELETE FROM objects WHERE namespace = ? AND kind = ? AND name = ?", (namespace_of(old), kind, name)
+            )
+
+    def get(self, namespace: str, kind: str, name: str) -> Object | None:
+        with self._lock:
+            row = self._db.execute(
+                "SELECT body FROM objects WHERE namespace = ? AND kind = ? AND name = ?",
+                ("" if kind in _CLUSTER_SCOPED else namespace, kind, name),
+            ).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def list(self, namespace: str | None = None, kind: str | None = None) -> list[Object]:
+        """By namespace, kind and name; None: all."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT body FROM objects WHERE (?1 IS NULL OR namespace = ?1) AND (?2 IS NULL OR kind = ?2) "
+                "ORDER BY namespace, kind, name",
+                (namespace, kind),
+            ).fetchall()
+        return [json.loads(row[0]) for row in rows]
+
+    def _next_version(self) -> int:
+        row = self._db.execute("SELECT last FROM version").fetchone()
+        version = int(row[0]) + 1 if row else 1
+        self._db.execute("UPDATE version SET last = ?" if row else "INSERT INTO version VALUES (?)", (version,))
+        return version
+
+
+def failure(item: Mapping[str, Any]) -> str | None:
+    """Why this object will never be ready, or None: it is."""
+    if item.get("kind") not in _WORKLOADS:
+        return None
+    if (item["metadata"].get("annotations") or {}).get(FAIL) == "true":
+        return f'the annotation {FAIL}: "true" says so'
+    for image in _images(item):
+        if "@sha256:" not in image:
+            return f"ImagePullBackOff: {image} has no digest, and the local cluster runs nothing else"
+    return None
+
+
+def namespace_of(item: Mapping[str, Any]) -> str:
+    return str(item["metadata"].get("namespace", ""))
+
+
+def _checked(manifest: Mapping[str, Any]) -> Object:
+    """A copy with what the API server fills in; refuses what it could not decode."""
+    new = copy.deepcopy(dict(manifest))
+    metadata = new.get("metadata")
+    if not isinstance(new.get("apiVersion"), str) or not isinstance(new.get("kind"), str):
+        raise ApiError(400, "BadRequest", "Object 'Kind' or 'apiVersion' is missing")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or not metadata["name"]:
+        raise ApiError(422, "Invalid", f"{new['kind']} is invalid: metadata.name: Required value")
+    for key in ("annotations", "labels"):
+        for name, value in (metadata.get(key) or {}).items():
+            if not isinstance(value, str):
+                raise ApiError(
+                    400,
+                    "BadRequest",
+                    f'{new["kind"]} in version "{_version(new)}" cannot be handled as a {new["kind"]}: json: cannot '
+                    f"unmarshal {type(value).__name__} into Go struct field ObjectMeta.metadata.{key} of type string "
+                    f"({name})",
+                )
+    for key in _OF_THE_SERVER:
+        metadata.pop(key, None)
+    new.pop("status", None)
+    if new["kind"] in _CLUSTER_SCOPED:
+        metadata.pop("namespace", None)
+    else:
+        metadata.setdefault("namespace", "default")
+    return new
+
+
+def _as_written(item: Object) -> Object:
+    metadata = {key: value for key, value in item["metadata"].items() if key not in _OF_THE_SERVER and value}
+    return {**{key: value for key, value in item.items() if key != "status"}, "metadata": metadata}
+
+
+def _generation(new: Object, old: Object | None) -> int:
+    if old is None:
+        return 1
+    return int(old["metadata"]["generation"]) + (new.get("spec") != old.get("spec"))
+
+
+def _status(item: Object) -> Object:
+    """The status that the controllers of a real cluster would have written once all is over."""
+    kind, broken = item["kind"], failure(item)
+    spec = item.get("spec") or {}
+    if kind == "Job":
+        outcome = {"type": "Failed", "status": "True", "message": broken} if broken else {"type": "Complete"}
+        return {"status": {"succeeded": 0 if broken else 1, "conditions": [{"status": "True", **outcome}]}}
+    if kind not in _WORKLOADS:
+        return {}
+    wanted = int(spec.get("replicas", 1))
+    ready = 0 if broken else wanted
+    progressing = {
+        "type": "Progressing",
+        "status": "False" if broken else "True",
+        "reason": "ProgressDeadlineExceeded" if broken else "NewReplicaSetAvailable",
+        "message": broken or "",
+    }
+    return {
+        "status": {
+            "observedGeneration": item["metadata"]["generation"],
+            "replicas": wanted,
+            "readyReplicas": ready,
+            "availableReplicas": ready,
+            "updatedReplicas": wanted,
+            "conditions": [progressing],
+        }
+    }
+
+
+def _images(item: Mapping[str, Any]) -> Iterator[str]:
+    spec = item.get("spec") or {}
+    pod = spec if item["kind"] == "Pod" else (spec.get("template") or {}).get("spec") or {}
+    for group in ("initContainers", "containers"):
+        for container in pod.get(group) or []:
+            yield str(container.get("image", ""))
+
+
+def _forbidden(item: Object, policy: str, refusal: str) -> ApiError:
+    resource = _resource(item["kind"], item["apiVersion"].rpartition("/")[0])
+    name = item["metadata"]["name"]
+    return ApiError(403, "Forbidden", f'{resource} "{name}" is forbidden: {denial(policy, refusal)}')
+
+
+def _resource(kind: str, group: str) -> str:
+    word = kind.lower()
+    plural = word[:-1] + "ies" if word.endswith("y") else word + ("es" if word.endswith("s") else "s")
+    return f"{plural}.{group}" if group else plural
+
+
+def _version(item: Object) -> str:
+    return str(item["apiVersion"]).rpartition("/")[2]
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
