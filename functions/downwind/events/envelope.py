@@ -3,7 +3,7 @@
 * push: `{"message": {"data", "attributes", "messageId", "publishTime", "orderingKey"}, "subscription",
   "deliveryAttempt"}`, names in camel or snake case;
 * unwrapped push with metadata: the body is the data, `x-goog-pubsub-*` headers describe it, attributes are headers;
-* unwrapped push without metadata: the body is all there is;
+* unwrapped push without metadata: the body is all there is (and `ce-*` headers, if another's CloudEvent has any);
 * CloudEvents, binary (`ce-*` headers, the body is the push body) and structured (`application/cloudevents+json`);
 * the background form of 1st gen functions (`{"context", "data"}`).
 """
@@ -54,7 +54,8 @@ def read_message(headers: Mapping[str, str], body: bytes) -> Message:
         return _wrapped(document, event_id=lower.get("ce-id"), source=lower.get("ce-source"))
     elif "context" in document and "data" in document:
         return _background(document)
-    return Message(id=_content_id(body, {}), data=body, attributes={})
+    attributes = {name: text for name, text in lower.items() if name.startswith("ce-")}
+    return Message(id=_content_id(body, attributes), data=body, attributes=attributes)
 
 
 def _event_data(event: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Topic `repo-pushes`: a webhook that `receive` published has attribute `source`, Cloud Source Repositories has none."""
+"""Topic `repo-pushes`: what `receive` published has attribute `source`, Cloud Source Repositories has none."""
 
 from downwind.errors import Refused
 from downwind.events import github, source_repositories

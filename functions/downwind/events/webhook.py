@@ -40,9 +40,18 @@ def receive(headers: Mapping[str, str], raw: bytes, secrets: ReceiveSecrets) -> 
     """What to publish for a webhook. Unauthorized: unknown or unproved sender. Refused: proved, but not usable."""
     lower = _lower(headers)
     if _is_github(lower):
-        return _github(lower, raw, secrets)
+        verify_github(lower, raw, secrets.github)
+        return _github(lower, raw)
     decided = by_headers(lower, secrets)
     return decided if decided is not None else _execution(_execution_in(raw))
+
+
+def unproved(headers: Mapping[str, str], raw: bytes) -> Outgoing | Ignored:
+    """What `receive` would publish if the proof held. Only for looking at a webhook offline."""
+    lower = _lower(headers)
+    if _is_github(lower):
+        return _github(lower, raw)
+    return _execution(lower[_EXECUTION] if _EXECUTION in lower else _execution_in(raw))
 
 
 def by_headers(headers: Mapping[str, str], secrets: ReceiveSecrets) -> Outgoing | Ignored | None:
@@ -90,9 +99,8 @@ def _is_github(lower: Mapping[str, str]) -> bool:
     return "x-github-event" in lower or "x-hub-signature-256" in lower
 
 
-def _github(lower: Mapping[str, str], raw: bytes, secrets: ReceiveSecrets) -> Outgoing:
+def _github(lower: Mapping[str, str], raw: bytes) -> Outgoing:
     """The raw body on `repo-pushes`. Every event goes on, so that the ledger can say why one was ignored."""
-    verify_github(lower, raw, secrets.github)
     check_size(len(raw), WEBHOOK_LIMIT)
     kind = lower.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json":

@@ -1,0 +1,136 @@
+"""Who calls a function: Google's OIDC ID tokens, as Pub/Sub and Cloud Scheduler send them in `Authorization`.
+
+Source of the form: "Authentication for push subscriptions". The signature is checked by google-auth; keys come from the
+endpoint that `google.oauth2.id_token` uses, and are kept, since that module asks for them again with every token.
+"""
+
+import json
+import math
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from downwind.errors import TransientError, Unauthorized
+
+ISSUERS = frozenset({"accounts.google.com", "https://accounts.google.com"})
+GOOGLE_CERTS = "https://www.googleapis.com/oauth2/v1/certs"
+TOKEN_LIMIT = 16 * 1024
+LEEWAY = 60  # seconds, for clocks that differ
+KEEP = 3600  # seconds; Google publishes a key a day before it signs with it
+ASK_AGAIN = 60  # seconds at least between two fetches that only an unknown key id caused
+_BEARER = re.compile(r"Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_=-]+)", re.ASCII)
+
+
+class IdTokens:
+    """Checks tokens for one audience from one service account. Safe in many threads; one fetch of keys an hour."""
+
+    def __init__(
+        self,
+        audience: str,
+        email: str,
+        certs_url: str | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        from google.auth import jwt
+        from google.auth.exceptions import GoogleAuthError
+
+        if not audience or not email:
+            raise ValueError("an empty audience or e-mail would let anybody in")
+        self._jwt: Any = jwt  # it has no type hints
+        self._auth_error = GoogleAuthError
+        self._audience = audience
+        self._email = email
+        self._keys = _Keys(certs_url or GOOGLE_CERTS, clock)
+
+    def verify(self, authorization: str | None) -> None:
+        """Returns if the header holds a valid token of the expected sender.
+
+        Unauthorized for everything else (the text names the check that failed, never the token); TransientError when
+        the keys can't be had.
+        """
+        if authorization is None:
+            raise Unauthorized("there is no Authorization header")
+        match = _BEARER.fullmatch(authorization) if len(authorization) <= TOKEN_LIMIT else None
+        if match is None:
+            raise Unauthorized("Authorization is not Bearer and one ID token")
+        token = match[1]
+        if token.endswith(".SIGNATURE_REMOVED_BY_GOOGLE"):
+            raise Unauthorized(
+                "Cloud Run has checked this token and removed its signature: allow unauthenticated calls"
+            )
+        claims = self._claims(token)
+        for name, holds in {
+            "iss": _one_of(claims.get("iss"), ISSUERS),
+            "aud": claims.get("aud") == self._audience,
+            "email": claims.get("email") == self._email,
+            "email_verified": claims.get("email_verified") is True,
+            "exp": _is_time(claims.get("exp")),
+            "iat": _is_time(claims.get("iat")),
+        }.items():
+            if not holds:
+                raise Unauthorized(f"the ID token's {name} is not the expected one")
+
+    def _claims(self, token: str) -> Mapping[str, Any]:
+        """Claims of a token whose signature and times hold. Texts of google-auth quote the token, so they end here."""
+        try:
+            header = self._jwt.decode_header(token)
+        except (ValueError, TypeError, RecursionError, self._auth_error):
+            raise Unauthorized("Authorization holds no ID token") from None
+        key_id = header.get("kid")
+        if header.get("alg") != "RS256" or not isinstance(key_id, str):
+            raise Unauthorized("the ID token is not signed with RS256 and a named key")
+        key = self._keys.get(key_id)
+        if key is None:
+            raise Unauthorized("the ID token is signed with a key that Google does not list")
+        try:
+            claims: Mapping[str, Any] = self._jwt.decode(token, certs={key_id: key}, clock_skew_in_seconds=LEEWAY)
+        except (ValueError, TypeError, RecursionError, self._auth_error):
+            raise Unauthorized("the ID token's signature, exp or iat does not hold") from None
+        return claims
+
+
+class _Keys:
+    """Certificates by key id, as PEM: fetched once an hour, and once more for a key id that is not among them."""
+
+    def __init__(self, url: str, clock: Callable[[], float]) -> None:
+        self._url = url
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._keys: Mapping[str, str] = {}
+        self._fetched = -math.inf
+        self._asked_again = -math.inf
+
+    def get(self, key_id: str) -> str | None:
+        with self._lock:
+            now = self._clock()
+            if now - self._fetched > KEEP:
+                self._fetch(now)
+            elif key_id not in self._keys and now - self._asked_again > ASK_AGAIN:
+                self._asked_again = now
+                self._fetch(now)
+            return self._keys.get(key_id)
+
+    def _fetch(self, now: float) -> None:
+        import requests
+
+        try:
+            with requests.get(self._url, timeout=5, allow_redirects=False) as response:
+                status, body = response.status_code, response.content
+            keys = json.loads(body) if status == 200 else None
+        except (requests.RequestException, ValueError):
+            keys = None
+        if not isinstance(keys, dict) or not all(isinstance(pem, str) for pem in keys.values()):
+            raise TransientError("the keys of ID tokens could not be fetched")
+        self._keys, self._fetched = keys, now
+
+
+def _one_of(value: Any, allowed: frozenset[str]) -> bool:
+    return isinstance(value, str) and value in allowed
+
+
+def _is_time(value: Any) -> bool:
+    """A finite number: NaN would pass every comparison."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
