@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from downwind.adapters.cloud_build import split_trigger_name
 from downwind.adapters.memory_faults import Faults
 from downwind.errors import Refused, UnknownOutcome
 from downwind.ports import Trigger
@@ -117,18 +118,6 @@ class MemoryBuilds(Faults):
                 and body["substitutions"]["COMMIT_SHA"] == commit
             ]
         return found[::-1]
-
-
-def split_trigger_name(name: str) -> tuple[str, str, str]:
-    """(project, location, name or id) of `projects/P/locations/L/triggers/T`; Refused for anything else."""
-    match name.split("/"):
-        case ["projects", project, "locations", location, "triggers", trigger] if project and location and trigger:
-            return project, location, trigger
-    raise Refused(
-        f"{name} is not the full name of a trigger",
-        field="build.trigger",
-        fix="write projects/PROJECT/locations/LOCATION/triggers/NAME",
-    )
 
 
 def _time(seconds: int) -> str:

@@ -24,7 +24,7 @@ class Answer:
 
 
 class OciSession:
-    """One connection pool and its tokens. `token(host)`: an access token of ours for that registry, or None (anonymous)."""
+    """One connection pool and its tokens. `token(host)`: our access token for that registry, or None (anonymous)."""
 
     def __init__(self, plain_http: Callable[[str], bool], token: Callable[[str], str | None], timeout: float) -> None:
         import requests
@@ -40,7 +40,7 @@ class OciSession:
         self._session.close()
 
     def ask(self, method: str, host: str, repository: str, path: str, *, accept: str, limit: int) -> Answer:
-        """`path` is below /v2/REPOSITORY/. TransientError for a status that means "later", Refused for more than `limit`."""
+        """`path` is below /v2/REPOSITORY/. TransientError if the status means "later", Refused over `limit` bytes."""
         deadline = time.monotonic() + self._timeout
         url = f"{'http' if self._plain_http(host) else 'https'}://{host}/v2/{repository}/{path}"
         headers = {"Accept": accept}

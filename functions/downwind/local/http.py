@@ -26,7 +26,8 @@ class _QuietHandler(WSGIRequestHandler):
     disable_nagle_algorithm = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        log.debug("%s %s %s", self.command, self.path, code)
+        # What is not HTTP (a client that tries TLS first) has neither command nor path.
+        log.debug("%s %s %s", getattr(self, "command", "-"), getattr(self, "path", "-"), code)
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
