@@ -10,7 +10,7 @@ _LONGEST_NUMBER = 400
 
 
 def read_json(name: str, text: str, limits: Limits) -> Any:
-    """The one value of the file. Refused: not JSON, a key that is there twice, NaN, numbers or nesting beyond reason."""
+    """The one value of the file. Refused: not JSON, a key twice, NaN, numbers or nesting beyond reason."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)

@@ -17,6 +17,7 @@ _WORDS: dict[str, bool | float | None] = {
 # Go's strconv.ParseInt with base 0: a leading zero means octal, as 0o does.
 _INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_PARTED = re.compile(r"(?<=[0-9])_(?=[0-9])")
 _LONGEST = 400  # beyond this no number fits a float, and reading one costs more than its length
 
 
@@ -26,8 +27,8 @@ def resolve(text: str) -> str | bool | int | float | None:
         return _WORDS[text]
     if text[0] not in "+-.0123456789" or len(text) > _LONGEST:
         return text
-    # Underscores part digits, but not after a leading dot.
-    plain = text if text[0] == "." else text.replace("_", "")
+    # Underscores may stand anywhere in a number, but after a leading dot between digits only.
+    plain = _PARTED.sub("", text) if text[0] == "." else text.replace("_", "")
     integer = _integer(plain)
     if integer is not None:
         return integer

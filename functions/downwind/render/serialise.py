@@ -5,6 +5,7 @@ are dropped, and one document may have 3,145,728 code points.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -33,8 +34,11 @@ def clean(value: Any, place: str) -> Any:
         return copy
     if isinstance(value, list):
         return [clean(inner, place) for inner in value]
-    if value is None or isinstance(value, str | int) or (isinstance(value, float) and abs(value) < float("inf")):
+    if value is None or isinstance(value, str | int):
         return value
+    if isinstance(value, float) and math.isfinite(value):
+        # As Go writes it: `replicas: 3.0` and `1e3` are whole numbers for Kubernetes.
+        return int(value) if value.is_integer() and abs(value) < 1e21 else value
     raise Refused(f"{place}: {value!r} is not a value that JSON has", fix="write it as a text, in quotes")
 
 

@@ -1,8 +1,8 @@
 """Builds plain values from a YAML stream's events, counting as it goes.
 
 From events and not with PyYAML's constructors: those follow YAML 1.1, read 424 bytes of nested merge keys for seconds,
-raise RecursionError, and answer bad scalars with errors of every kind. Every value has a weight, its size once its aliases
-are written out; an alias adds the weight of its anchor, so a bomb is refused at the line where it goes off.
+raise RecursionError, and answer bad scalars with errors of every kind. Every value has a weight, its size once its
+aliases are written out; an alias adds the weight of its anchor, so a bomb is refused at the line where it goes off.
 """
 
 from collections.abc import Iterator
@@ -77,11 +77,11 @@ class Builder:
         value: Any = event.value
         self._weigh(1 + len(value), line)
         if event.tag in {None, "!"}:
-            plain = event.implicit[0]
-            if plain and self._is_key() and value == "<<":
+            plain = not event.style  # None from the Python parser, "" from the C one
+            if plain and value == "<<" and self._is_key():
                 self._merge_key(line)
                 return
-            if plain and event.tag is None:
+            if plain:
                 value = resolve(value)
         elif event.tag != _TAG + "str":
             value = resolve(value)
@@ -111,6 +111,8 @@ class Builder:
             raise self._refused(line, f"nested deeper than {self._limits.depth} levels", "flatten it")
         if self._is_key():
             raise self._refused(line, "a list or mapping can't be a key", "put the key in quotes")
+        if event.anchor is not None:
+            self._anchors.pop(event.anchor, None)  # an alias inside means this value, not an older one of that name
         self._stack.append(_Open(value, self._weight, event.anchor, line))
         self._weigh(1, line)
 
@@ -152,7 +154,8 @@ class Builder:
         if not isinstance(key, str):
             raise self._refused(line, f"the key {value!r} is not a text", "put it in quotes")
         if key in mapping:
-            raise self._refused(line, f"the key {key!r} is there twice", "take one of them out")
+            fix = "put y, n, yes, no, on and off in quotes" if isinstance(value, bool) else "take one of them out"
+            raise self._refused(line, f"the key {key!r} is there twice", fix)
         return key
 
     def _is_key(self) -> bool:
@@ -169,10 +172,13 @@ class Builder:
         parent.merging = True
 
     def _merge(self, parent: _Open, value: Any, line: int) -> None:
-        """The mapping's own keys win over merged ones, and the first merged one over later ones."""
+        """The mapping's own keys, which come later, win over merged ones; the first merged one wins over others."""
         merged = value if isinstance(value, list) else [value]
         if not merged or not all(isinstance(each, dict) for each in merged):
             raise self._refused(line, "'<<' merges mappings only", "give it an alias of a mapping")
+        if any(key in parent.value for each in merged for key in each):
+            # The mapping's own key wins for YAML 1.1 and Kustomize, the merged one for kubectl and Helm.
+            raise self._refused(line, "'<<' comes after a key that it brings too", "put '<<' first")
         parent.merged = merged
         parent.merging = False
 

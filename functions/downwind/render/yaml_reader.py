@@ -40,18 +40,19 @@ def read_documents(name: str, data: bytes, limits: Limits = LIMITS, *, loader: A
 def _read_yaml(name: str, text: str, limits: Limits, loader: Any) -> list[tuple[Any, int]]:
     import yaml
 
+    odd = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    if odd:
+        line = text.count("\n", 0, odd.start()) + 1
+        raise Refused(
+            f"{name}:{line}: the character {odd.group()!r} is not allowed", fix="quote it, and write an escape"
+        )
     chosen = loader or getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return list(Builder(name, limits).documents(yaml.parse(text, Loader=chosen)))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"{name}:{mark.line + 1}" if mark else name
-        raise Refused(f"{where}: not YAML: {error.problem or error.context}", fix="correct the line") from None
-    except yaml.reader.ReaderError as error:
-        line = text.encode()[: error.position].count(b"\n") + 1
-        raise Refused(
-            f"{name}:{line}: not YAML: {error.reason}", fix="take the character out, or quote and escape it"
-        ) from None
+        mark = error.problem_mark
+        line = mark.line + 1 if mark else 1
+        raise Refused(f"{name}:{line}: not YAML: {error.problem}", fix="correct the line, or the one before") from None
 
 
 def _unfolded(name: str, value: dict[str, Any], line: int) -> Iterator[dict[str, Any]]:
