@@ -91,8 +91,9 @@ class HttpPart:
         except (NotFound, MethodNotAllowed):
             response = self.unknown(request)
         except HTTPException as error:
-            response = error.get_response(environ)  # type: ignore[assignment]  # sansio type; a wrappers.Response at run time
+            response = error.get_response(environ)
         except Exception:
             log.exception("%s: %s %s failed", self.name, request.method, request.path)
             response = json_response({"error": {"code": 500, "message": f"{self.name} failed; see its log"}}, 500)
-        return response(environ, start_response)
+        answer: Iterable[bytes] = response(environ, start_response)
+        return answer

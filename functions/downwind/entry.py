@@ -1,0 +1,170 @@
+"""HTTP to handlers: what every function does before and after the real work.
+
+The order never changes: the sender's token, the size, the envelope, the handler. An answer is a status and nothing else:
+never a stack trace, a header or a body. 204 acknowledges; 401 and 413 refuse; 503 asks Pub/Sub to send again.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from downwind import logs
+from downwind.errors import DownwindError, PermanentError, Refused, TransientError, Unauthorized
+from downwind.events import webhook
+from downwind.events.envelope import read_message
+from downwind.events.limits import PUBSUB_LIMIT, WEBHOOK_LIMIT
+from downwind.events.sources import PARSERS
+from downwind.model.event import Ignored, Message
+from downwind.perform import record
+from downwind.perform.tick import tick
+from downwind.perform.world import World
+from downwind.reconcile import names
+from downwind.settings import Settings, read_settings
+from downwind.wiring import make_tokens, make_world, secrets_of
+
+if TYPE_CHECKING:
+    from flask import Request
+
+Answer = tuple[str, int]
+SOURCES = {
+    "push": "repo-pushes",
+    "build": "cloud-builds",
+    "image": "gcr",
+    "request": "rollout-requests",
+    "execution": "executions",
+}
+
+
+class Instance:
+    """What one process keeps between requests."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.world: World = make_world(settings)
+        self.verify = make_tokens(settings)
+        self._secrets: webhook.ReceiveSecrets | None = None
+        self._lock = threading.Lock()
+
+    def webhook_secrets(self) -> webhook.ReceiveSecrets:
+        with self._lock:
+            if self._secrets is None:
+                secrets = secrets_of(self.settings)
+                self._secrets = webhook.ReceiveSecrets(
+                    github=_lines(secrets.read, self.settings.github_secrets),
+                    spinnaker=_lines(secrets.read, self.settings.echo_secret),
+                )
+            return self._secrets
+
+
+def _lines(read: Callable[[str], str], name: str | None) -> tuple[bytes, ...]:
+    """Two secrets at a time while one is being replaced: one a line."""
+    return tuple(line.encode() for line in read(name).splitlines() if line) if name else ()
+
+
+@cache
+def instance() -> Instance:
+    return Instance(read_settings(os.environ))
+
+
+def on_message(kind: str, request: "Request") -> Answer:
+    """One Pub/Sub message of one of the five sources."""
+
+    def work(here: Instance, message: Message) -> str:
+        return record.handle(here.world, PARSERS[kind], SOURCES[kind], message)
+
+    return _guarded(request, SOURCES[kind], work)
+
+
+def on_tick(request: "Request") -> Answer:
+    def work(here: Instance, message: Message) -> str:
+        published = datetime.fromisoformat(message.published) if message.published else datetime.now(UTC)
+        return tick(here.world, published)
+
+    return _guarded(request, "ticks", work)
+
+
+def _guarded(request: "Request", source: str, work: Callable[[Instance, Message], str]) -> Answer:
+    try:
+        here = instance()
+        if here.verify is not None:
+            here.verify(request.headers.get("Authorization"))
+        body = _body(request, PUBSUB_LIMIT)
+        if body is None:
+            return _refused(source, "the body is over the limit", 413)
+        try:
+            message = read_message(dict(request.headers), body)
+        except Refused as error:
+            return _park_envelope(here.world, source, body, error)
+        word = work(here, message)
+        logs.info(word, source=source, message_id=message.id, attempt=message.attempt)
+        return "", 204
+    except Unauthorized as error:
+        return _refused(source, str(error), 401)
+    except TransientError as error:
+        return _refused(source, str(error), 503)
+    except PermanentError as error:
+        logs.error(f"{source}: {error}")
+        return "", 500
+    except Exception as error:
+        # The text may hold anything; the type and the place are enough to find it.
+        logs.error(f"{source}: {type(error).__name__} at {_place(error)}")
+        return "", 500
+
+
+def _park_envelope(world: World, source: str, body: bytes, error: Refused) -> Answer:
+    """Not even a message: kept under the hash of its body, and acknowledged, or it would come back for days."""
+    identifier = names.digest_of(body.hex())
+    message = Message(id=identifier, data=body, attributes={}, topic=source)
+    record.park(world, names.event(source, identifier), message, error.reason)
+    return "", 204
+
+
+def receive(request: "Request") -> Answer:
+    """Webhooks in, messages out: verifies and publishes, nothing more."""
+    try:
+        here = instance()
+        headers = dict(request.headers)
+        outgoing = webhook.by_headers(headers, here.webhook_secrets())
+        if outgoing is None:
+            body = _body(request, WEBHOOK_LIMIT)
+            if body is None:
+                return _refused("receive", "the body is over the limit", 413)
+            outgoing = webhook.receive(headers, body, here.webhook_secrets())
+        if isinstance(outgoing, Ignored):
+            logs.info(f"ignored: {outgoing.reason}", source="receive")
+            return "", 204
+        here.world.publisher.publish(outgoing.topic, outgoing.data, outgoing.attributes)
+        return "", 204
+    except Unauthorized as error:
+        return _refused("receive", str(error), 401)
+    except Refused as error:
+        return _refused("receive", error.reason, 400)
+    except DownwindError as error:
+        return _refused("receive", str(error), 503)
+    except Exception as error:
+        logs.error(f"receive: {type(error).__name__} at {_place(error)}")
+        return "", 500
+
+
+def _body(request: "Request", limit: int) -> bytes | None:
+    """At most `limit` bytes; None for more, told by the length where there is one, else by reading one byte too many."""
+    if (request.content_length or 0) > limit:
+        return None
+    body: bytes = request.stream.read(limit + 1)
+    return None if len(body) > limit else body
+
+
+def _refused(source: str, why: str, status: int) -> Answer:
+    logs.warning(f"{status}: {why}", source=source)
+    return "", status
+
+
+def _place(error: BaseException) -> str:
+    """File and line of the innermost frame, without any of its values."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"

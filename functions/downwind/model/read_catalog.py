@@ -1,0 +1,208 @@
+"""A catalog document (YAML's plain data) to an Application, or all of its problems. The JSON Schema for editors says the same
+(cli/schemas/application.schema.json); a test holds the two together."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from downwind.model import catalog
+from downwind.model.cron import read_cron, read_length
+from downwind.model.fields import Fields, Invalid, Problem
+from downwind.model.patterns import NAME
+
+API_VERSION = "downwind.dev/v1"
+_NAME_FORM = "1 to 63 lower case letters, digits and '-', first and last not '-'"
+_TRIGGER = re.compile(r"projects/[^/]+/locations/[^/]+/triggers/[^/]+")
+_REF_PATTERN = re.compile(r"refs/(heads|tags)/.+")
+_IMAGE_NAME = re.compile(r"[a-z0-9.:-]+(/[a-z0-9._-]+)+")
+_TAG = re.compile(r"[^{}]*\{(short_)?commit\}[^{}]*")
+_ADDRESS = re.compile(r"https://[^\s@]+|http://(127\.0\.0\.1|localhost)(:\d+)?/\S+")
+_PATH = re.compile(r"(?!/)(?!.*(^|/)\.\.(/|$)).+")
+
+
+def read_application(document: Any) -> catalog.Application:
+    """Raises Invalid with every problem of the document."""
+    problems: list[Problem] = []
+    top = Fields(document, (), problems)
+    for field, wanted in (("apiVersion", API_VERSION), ("kind", "Application")):
+        if not top.has(field):
+            top.problem(field, "is missing", f"write {wanted}")
+        top.choice(field, [wanted], wanted)
+    name = top.text("name", pattern=NAME, form=_NAME_FORM)
+    repository = _repository(top.child("repository"), top, "repository")
+    paths = top.texts(
+        "paths", pattern=_PATH, form="a path pattern from the root of the repository, such as services/shop/**"
+    )
+    build = _build(top.child("build"))
+    images = tuple(_image(each) for each in top.children("images"))
+    manifests = _manifests(top.child("manifests"))
+    environments = tuple(_environment(each) for each in top.children("environments"))
+    if not images:
+        top.problem("images", "is missing", "name at least one image that a release is made of")
+    if not environments:
+        top.problem("environments", "is missing", "name at least one environment")
+    top.done()
+    _check_environments(environments, problems)
+    _unique([image.name for image in images], "images", problems)
+    for index, environment in enumerate(environments):
+        if manifests is None and environment.manifests is None:
+            path = ("environments", index, "manifests")
+            problems.append(Problem(path=path, message="is missing", fix="give manifests here or for the application"))
+    if problems:
+        raise Invalid(problems)
+    return catalog.Application(
+        name=name,
+        repository=cast(catalog.RepositoryAddress, repository),
+        paths=paths or ("**",),
+        build=build,
+        images=images,
+        manifests=manifests or catalog.Manifests(),
+        environments=environments,
+    )
+
+
+def _repository(fields: Fields | None, parent: Fields, name: str) -> catalog.RepositoryAddress | None:
+    if fields is None:
+        parent.problem(name, "is missing", "give {address: https://…}")
+        return None
+    found = catalog.RepositoryAddress(
+        address=fields.text("address", pattern=_ADDRESS, form="an https address without user and password"),
+        also=fields.texts("also"),
+        credentials=fields.optional("credentials", form="the name of a secret"),
+    )
+    fields.done()
+    return found
+
+
+def _build(fields: Fields | None) -> catalog.BuildRule | None:
+    if fields is None:
+        return None
+    form = "projects/PROJECT/locations/LOCATION/triggers/NAME"
+    trigger = fields.text("trigger", pattern=_TRIGGER, form=form)
+    found = catalog.BuildRule(trigger=trigger or form, start=fields.boolean("start"))
+    fields.done()
+    return found
+
+
+def _image(fields: Fields) -> catalog.ImageRule:
+    found = catalog.ImageRule(
+        name=fields.text("name", pattern=_IMAGE_NAME, form="HOST/PATH without tag and digest"),
+        tag=fields.optional("tag", pattern=_TAG, form="a template with {commit} or {short_commit}"),
+    )
+    fields.done()
+    return found
+
+
+def _manifests(fields: Fields | None) -> catalog.Manifests | None:
+    if fields is None:
+        return None
+    parts = fields.child("parts")
+    named: dict[str, str] = {}
+    if parts is not None:
+        names = fields.value("parts")
+        for part in names if isinstance(names, Mapping) else ():
+            if NAME.fullmatch(str(part)):
+                named[str(part)] = parts.text(str(part), pattern=_PATH, form="a path below the repository's root")
+            else:
+                parts.problem(str(part), "is not a name", f"use {_NAME_FORM}")
+    other = fields.child("repository")
+    found = catalog.Manifests(
+        path=fields.optional("path", pattern=_PATH, form="a path below the repository's root, without .."),
+        parts=named,
+        repository=_repository(other, fields, "repository") if other is not None else None,
+        ref=fields.optional("ref", pattern=_REF_PATTERN, form="a full ref name such as refs/heads/main"),
+    )
+    if bool(found.path) == bool(found.parts):
+        fields.problem(
+            None, "needs exactly one of path and parts", "give path: deploy/{environment}, or parts: {name: path}"
+        )
+    if (found.repository is None) != (found.ref is None):
+        fields.problem(
+            None, "repository and ref belong together", "give both, or neither for the application's own repository"
+        )
+    fields.done()
+    return found
+
+
+def _environment(fields: Fields) -> catalog.Environment:
+    pipeline = fields.child("pipeline")
+    pipeline_application, pipeline_name = "", ""
+    if pipeline is None:
+        fields.problem("pipeline", "is missing", "give {application: SPINNAKER APPLICATION, name: PIPELINE}")
+    else:
+        pipeline_application = pipeline.text("application", form="the name of Spinnaker's application")
+        pipeline_name = pipeline.text("name", form="the name of Spinnaker's pipeline")
+        pipeline.done()
+    found = catalog.Environment(
+        name=fields.text("name", pattern=NAME, form=_NAME_FORM),
+        namespace=fields.text("namespace", pattern=NAME, form="the Kubernetes namespace of fence and guard"),
+        pipeline_application=pipeline_application,
+        pipeline=pipeline_name,
+        refs=fields.texts(
+            "refs", pattern=_REF_PATTERN, form="a full ref name or pattern, such as refs/heads/main or refs/tags/v*"
+        ),
+        after=fields.optional("after", pattern=NAME, form="the name of another environment"),
+        promotion=cast(Any, fields.choice("promotion", ["automatic", "request"], "automatic")),
+        on_newer=cast(Any, fields.choice("on_newer", ["cancel_waiting", "queue"], "cancel_waiting")),
+        on_failure=cast(Any, fields.choice("on_failure", ["hold", "rollback", "nothing"], "nothing")),
+        requests=cast(Any, fields.choice("requests", ["topic", "operators"], "operators")),
+        operators=fields.texts("operators"),
+        freeze=tuple(freeze for each in fields.children("freeze") if (freeze := _freeze(each))),
+        manifests=_manifests(fields.child("manifests")),
+    )
+    if found.refs and found.after:
+        fields.problem(
+            "after", "stands beside refs", "an environment is fed by refs or by another environment, not by both"
+        )
+    fields.done()
+    return found
+
+
+def _freeze(fields: Fields) -> catalog.Freeze | None:
+    cron, lasts = fields.text("cron", form="five cron fields"), fields.text("lasts", form="a length such as 64h")
+    timezone = fields.optional("timezone") or "UTC"
+    fields.done()
+    for name, check, value in (
+        ("cron", read_cron, cron),
+        ("lasts", read_length, lasts),
+        ("timezone", ZoneInfo, timezone),
+    ):
+        try:
+            check(value)
+        except (ValueError, KeyError, OSError) as error:
+            if value:
+                fields.problem(
+                    name, str(error).strip("'\""), 'see cron: "0 16 * * FRI", lasts: 64h, timezone: Europe/Vienna'
+                )
+            return None
+    return catalog.Freeze(cron=cron, lasts=read_length(lasts), timezone=timezone)
+
+
+def _check_environments(environments: tuple[catalog.Environment, ...], problems: list[Problem]) -> None:
+    by_name = {each.name: each for each in environments}
+    _unique([each.name for each in environments], "environments", problems)
+    for index, environment in enumerate(environments):
+        path = ("environments", index, "after")
+        seen, at = set[str](), environment
+        while at.after and at.name not in seen:
+            seen.add(at.name)
+            if at.after not in by_name:
+                if at is environment:
+                    fix = f"environments are: {', '.join(by_name)}"
+                    problems.append(Problem(path=path, message=f"{at.after!r} is not an environment", fix=fix))
+                break
+            at = by_name[at.after]
+        else:
+            if at.after:
+                problems.append(
+                    Problem(path=path, message="leads in a circle", fix="one environment must be fed by refs")
+                )
+
+
+def _unique(names: list[str], field: str, problems: list[Problem]) -> None:
+    for index, name in enumerate(names):
+        if name and name in names[:index]:
+            problems.append(
+                Problem(path=(field, index, "name"), message=f"{name!r} stands twice", fix="give each its own")
+            )

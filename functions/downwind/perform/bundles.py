@@ -1,0 +1,141 @@
+"""Bundles in their bucket: rendered once and named by content; stamped for one entry at trigger time; both create-only."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from downwind.errors import Refused, TransientError
+from downwind.model.catalog import Environment, Registered
+from downwind.perform.world import World
+from downwind.ports import NewObject, PipelineConfig
+from downwind.reconcile import names
+from downwind.reconcile.stamp import stamp
+from downwind.reconcile.steps import RenderBundle, TriggerRollout
+from downwind.render.bundle import BundleSet, ReleaseFacts, make_bundle
+
+YAML = "application/yaml"
+
+
+def render(
+    world: World, registered: Registered, environment: Environment, step: RenderBundle
+) -> tuple[str, dict[str, bytes]]:
+    """The content's name and its documents by part, written. Refused: the manifests can't be rendered, with the reason.
+
+    The objects are all there before the caller writes the ledger's bundle fact, which is the commit point: nobody reads a
+    bundle that no fact names.
+    """
+    application = registered.application
+    manifests = application.manifests_of(environment)
+    repository = manifests.repository or application.repository
+    release = ReleaseFacts(
+        application=application.name,
+        environment=environment.name,
+        namespace=environment.namespace,
+        commit=step.commit,
+        images=step.images,
+        repository=application.repository.address,
+    )
+    parts = {}
+    for part, path in manifests.paths(environment.name).items():
+        files = world.repository.files(repository.address, step.manifests_commit, path, repository.credentials)
+        parts[part] = make_bundle(world.renderer.render(files), release)
+    bundle = BundleSet(parts=parts)
+    prefix = names.bundle(application.name, environment.name, bundle.digest)
+    index = {
+        "commit": step.commit,
+        "images": dict(step.images),
+        "parts": {
+            part: {
+                "sha256": each.digest,
+                "objects": [[item.kind, item.namespace, item.name] for item in each.objects],
+                "pinned": list(each.pinned),
+                "unused": list(each.unused),
+            }
+            for part, each in sorted(parts.items())
+        },
+    }
+    documents = {part: each.documents for part, each in parts.items()}
+    new = [
+        NewObject(name=f"{prefix}{part}.yaml", data=data, content_type=YAML) for part, data in sorted(documents.items())
+    ]
+    world.bundles.create_all(
+        [*new, NewObject(name=f"{prefix}index.json", data=json.dumps(index, sort_keys=True).encode())]
+    )
+    return bundle.digest, documents
+
+
+def read(world: World, application: str, environment: str, content: str, parts: Sequence[str]) -> dict[str, bytes]:
+    """The documents of a bundle by part. TransientError where one is missing: a retention rule has taken it too early."""
+    prefix = names.bundle(application, environment, content)
+    found = world.bundles.read_all([f"{prefix}{part}.yaml" for part in parts])
+    documents = {}
+    for part, each in zip(parts, found, strict=True):
+        if each is None or each.data is None:
+            raise TransientError(f"bundle {prefix}{part}.yaml is not in its bucket")
+        documents[part] = each.data
+    return documents
+
+
+def stamp_all(
+    world: World, application: str, environment: Environment, n: int, documents: Mapping[str, bytes]
+) -> list[dict[str, Any]]:
+    """Writes entry n's stamped manifests and gives the artifacts that pin them. Refused when other bytes stand there."""
+    new = [
+        NewObject(
+            name=names.stamped(application, environment.name, n, part, len(documents)),
+            data=stamp(
+                data, application=application, environment=environment.name, namespace=environment.namespace, sequence=n
+            ),
+            content_type=YAML,
+        )
+        for part, data in sorted(documents.items())
+    ]
+    artifacts = []
+    for part, each, created in zip(sorted(documents), new, world.bundles.create_all(new), strict=True):
+        stored = created or world.bundles.read(each.name)
+        if stored is None or (created is None and stored.data != each.data):
+            raise Refused(f"{each.name} stands already with other bytes", fix="nobody but Downwind may write there")
+        name = names.artifact(world.bundles_bucket, application, environment.name, part, len(documents))
+        reference = f"gs://{world.bundles_bucket}/{each.name}#{stored.generation}"
+        artifacts.append(
+            {"type": "gcs/object", "name": name, "reference": reference, "version": str(stored.generation)}
+        )
+    return artifacts
+
+
+def trigger_of(
+    config: PipelineConfig,
+    application: str,
+    environment: str,
+    step: TriggerRollout,
+    correlation: str,
+    artifacts: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The body of Gate's v1 trigger. Refused when the saved pipeline expects none of our manifests, or one that we lack:
+    without `expectedArtifactIds` Orca would start it silently unbound."""
+    by_name = {artifact["name"]: dict(artifact) for artifact in artifacts}
+    expected = []
+    for each in config.document.get("expectedArtifacts") or ():
+        match = each.get("matchArtifact") or {}
+        if match.get("name") in by_name:
+            expected.append(each["id"])
+            if match.get("artifactAccount"):
+                by_name[match["name"]]["artifactAccount"] = match["artifactAccount"]
+    if len(expected) != len(by_name):
+        raise Refused(
+            f"pipeline {config.name!r} does not expect {', '.join(sorted(by_name))}",
+            fix="give it an expected artifact of type gcs/object with exactly that name",
+        )
+    return {
+        "type": "downwind",
+        "user": "downwind",
+        "correlationId": correlation,
+        "downwind": {
+            "application": application,
+            "environment": environment,
+            "sequence": str(step.n),
+            "attempt": str(step.attempt),
+        },
+        "artifacts": list(by_name.values()),
+        "expectedArtifactIds": expected,
+    }

@@ -1,0 +1,266 @@
+"""One step: its calls, and its result as facts in the snapshot. A fact that another worker wrote first makes us read again."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from downwind.errors import Refused, TransientError
+from downwind.model.catalog import Environment, Registered
+from downwind.model.event import ImageReference
+from downwind.model.patterns import path_matches
+from downwind.perform import announce, bundles, ledger
+from downwind.perform.world import World
+from downwind.reconcile import names
+from downwind.reconcile.admit import request_done
+from downwind.reconcile.facts import NewFact, Snapshot
+from downwind.reconcile.follow import started_body
+from downwind.reconcile.recording import image_fact
+from downwind.reconcile.rollouts import Rollout
+from downwind.reconcile.steps import (
+    Announce,
+    Append,
+    CancelRollout,
+    Compare,
+    Observe,
+    Record,
+    RenderBundle,
+    ResolveImage,
+    StartBuild,
+    Step,
+    TriggerRollout,
+)
+
+SEARCH_BACK = timedelta(minutes=10)
+"""How far before the claim a search for its execution begins: two clocks are compared."""
+
+
+class Effects:
+    """Performs steps for one application; `snapshot` grows by what they record."""
+
+    def __init__(self, world: World, registered: Registered, snapshot: Snapshot) -> None:
+        self.world = world
+        self.registered = registered
+        self.snapshot = snapshot
+        self._documents: dict[str, dict[str, bytes]] = {}
+
+    def perform(self, step: Step) -> None:
+        match step:
+            case Record():
+                self.record([step])
+            case Announce():
+                self.announce([step])
+            case Append():
+                self._append(step)
+            case Compare():
+                self._compare(step)
+            case StartBuild():
+                self._start_build(step)
+            case ResolveImage():
+                self._resolve(step)
+            case RenderBundle():
+                self._render(step)
+            case TriggerRollout():
+                self._trigger(step)
+            case CancelRollout():
+                self._cancel(step)
+            case Observe():
+                self._observe(step.execution)
+
+    def record(self, steps: Sequence[Record]) -> None:
+        self._create(*(step.fact for step in steps))
+
+    def announce(self, steps: Sequence[Announce]) -> None:
+        """Publish first, then say so: a repeat has the same id, so receivers drop it."""
+        done = [
+            NewFact(name=names.announced(step.fact.name), body={"kind": "announced", "type": step.type})
+            for step in steps
+            if announce.publish(self.world.publisher, step.type, step.fact)
+        ]
+        self._create(*done)
+
+    def _create(self, *facts: NewFact) -> list[bool]:
+        """Create facts side by side. One that stands already is read again: another worker got there first."""
+        if not facts:
+            return []
+        created = ledger.create(self.world.ledger, facts)
+        self.snapshot.add(fact for fact in created if fact is not None)
+        for fact, new in zip(facts, created, strict=True):
+            if new is None:
+                self.snapshot.forget(fact.name)
+        return [new is not None for new in created]
+
+    def _append(self, step: Append) -> None:
+        entry = step.entry
+        if step.manifests is not None:
+            address, ref, credentials = step.manifests
+            tip = self.world.repository.tips(address, credentials).get(ref)
+            if tip is None:
+                raise TransientError(f"{address} has no {ref} to take manifests from")
+            entry = NewFact(name=entry.name, body={**entry.body, "manifests_commit": tip.commit})
+        if not self._create(entry)[0]:
+            return
+        follow = [step.also] if step.also else []
+        if entry.body.get("request"):
+            name = names.request(self.registered.application.name, step.environment, entry.body["request"])
+            follow.append(request_done(name, entry))
+        self._create(*follow)
+
+    def _compare(self, step: Compare) -> None:
+        application = self.registered.application
+        repository = application.repository
+        before, after = (
+            self.world.repository.blobs(repository.address, commit, repository.credentials)
+            for commit in (step.before, step.after)
+        )
+        differing = {path for path in {*before, *after} if before.get(path) != after.get(path)}
+        self.snapshot.changed[step.before, step.after] = any(
+            path_matches(application.paths, path) for path in differing
+        )
+
+    def _start_build(self, step: StartBuild) -> None:
+        rule = self.registered.application.build
+        if rule is None:
+            raise Refused(f"{self.registered.application.name} has no build trigger any more")
+        began = self.world.monotonic()
+        claim = {"kind": "build-claim", "attempt": step.attempt, "epoch": step.epoch, "commit": step.commit}
+        if not self._create(NewFact(name=f"{step.prefix}claim.{step.attempt}.{step.epoch}", body=claim))[0]:
+            return
+        trigger = self.world.builds.trigger(rule.trigger)
+        found = self.world.builds.find(trigger, step.commit) if step.search else []
+        self._drop_if_late(began)
+        build = str(found[0]["id"]) if found else self.world.builds.run(trigger, step.commit)
+        body = {"kind": "build-started", "attempt": step.attempt, "build": build, "commit": step.commit}
+        self._create(NewFact(name=f"{step.prefix}started.{step.attempt}", body=body))
+
+    def _resolve(self, step: ResolveImage) -> None:
+        digest = self.world.registry.digest(step.image, step.tag)
+        if digest is None:
+            self.snapshot.missing_images.add((step.commit, step.image))
+            return
+        image = ImageReference(name=step.image, digest=digest, tag=step.tag)
+        application = self.registered.application.name
+        pointer = {"kind": "pointer", "application": application, "commit": step.commit}
+        self._create(
+            image_fact(self.registered, step.commit, image, "tag"),
+            NewFact(name=f"{names.image(digest)}release/{application}/{step.commit}", body=pointer),
+        )
+
+    def _render(self, step: RenderBundle) -> None:
+        environment = self._environment(step.environment)
+        release = names.release(self.registered.application.name, step.commit)
+        about = {
+            "application": self.registered.application.name,
+            "environment": environment.name,
+            "commit": step.commit,
+            "inputs": step.inputs,
+        }
+        try:
+            content, documents = bundles.render(self.world, self.registered, environment, step)
+        except Refused as error:
+            name = f"{release}blocked.render-{environment.name}-{step.inputs[:16]}"
+            reason = f"{error.reason}; {error.fix}" if error.fix else error.reason
+            self._create(NewFact(name=name, body={**about, "kind": "blocked", "reason": f"manifests: {reason}"[:1500]}))
+            return
+        self._documents[content] = documents
+        fact = {**about, "kind": "bundle", "bundle": content, "parts": sorted(documents), "images": dict(step.images)}
+        self._create(NewFact(name=f"{release}bundle/{environment.name}/{step.inputs}", body=fact))
+
+    def _trigger(self, step: TriggerRollout) -> None:
+        """Claim, stamp, look first where an outcome is unknown, then one post to Gate."""
+        application = self.registered.application.name
+        environment = self._environment(step.environment)
+        began = self.world.monotonic()
+        documents = self._documents.get(step.bundle) or bundles.read(
+            self.world, application, environment.name, step.bundle, step.parts
+        )
+        rollout = names.rollout(application, environment.name, step.n)
+        claim = NewFact(
+            name=f"{rollout}claim.{step.attempt}.{step.epoch}",
+            body={
+                "kind": "claim",
+                "application": application,
+                "environment": environment.name,
+                "n": step.n,
+                "attempt": step.attempt,
+                "epoch": step.epoch,
+                "commit": step.commit,
+                "bundle": step.bundle,
+                "parts": list(step.parts),
+            },
+        )
+        claimed, artifacts = self.world.side_by_side(
+            [
+                lambda: self._create(claim)[0],
+                lambda: bundles.stamp_all(self.world, application, environment, step.n, documents),
+            ]
+        )
+        if not claimed:
+            return
+        since = (step.claimed or self.snapshot.facts[claim.name].created) - SEARCH_BACK
+        correlation = names.correlation(application, environment.name, step.n, step.attempt)
+        if step.search:
+            found = self.world.pipelines.search(environment.pipeline_application, correlation, since)
+            self.snapshot.executions.update({execution.id: execution for execution in found})
+            if found:
+                return
+        try:
+            config = self.world.pipelines.config(environment.pipeline_application, environment.pipeline)
+            if config is None:
+                raise Refused(
+                    f"Spinnaker has no pipeline {environment.pipeline!r} in application {environment.pipeline_application!r}",
+                    fix="save it (downwind local saves the files of pipelines/), then order a deploy",
+                )
+            trigger = bundles.trigger_of(config, application, environment.name, step, correlation, artifacts)
+            self._drop_if_late(began)
+            execution = self.world.pipelines.start(config, trigger)
+        except Refused as error:
+            body = {
+                "kind": "outcome",
+                "application": application,
+                "environment": environment.name,
+                "n": step.n,
+                "commit": step.commit,
+                "attempt": step.attempt,
+                "status": "failed",
+                "reason": f"Gate refused it: {error.reason}"[:1500],
+                "execution": None,
+            }
+            self._create(NewFact(name=f"{rollout}outcome", body=body))
+            return
+        claims = {(step.attempt, step.epoch): self.snapshot.facts[claim.name]}
+        body = started_body(application, environment.name, Rollout(n=step.n, claims=claims), step.attempt, execution)
+        pointer = f"{names.execution_pointer(execution)}{application}/{environment.name}/{step.n}"
+        self._create(
+            NewFact(name=f"{rollout}started.{step.attempt}.{execution}", body=body),
+            NewFact(name=pointer, body={"kind": "pointer"}),
+        )
+
+    def _cancel(self, step: CancelRollout) -> None:
+        """Why first, then the call: the end of the run is judged by the reason that stands."""
+        prefix = names.rollout(self.registered.application.name, step.environment, step.n)
+        body = {
+            "kind": "cancel",
+            "n": step.n,
+            "attempt": step.attempt,
+            "execution": step.execution,
+            "reason": step.reason,
+        }
+        self._create(NewFact(name=f"{prefix}cancel.{step.attempt}", body=body))
+        self.world.pipelines.cancel(step.execution, step.reason)
+        self.snapshot.cancelled.add(step.execution)
+
+    def _observe(self, identifier: str) -> None:
+        execution = self.world.pipelines.execution(identifier)
+        if execution is None:
+            self.snapshot.gone.add(identifier)
+        else:
+            self.snapshot.executions[identifier] = execution
+
+    def _drop_if_late(self, began: float) -> None:
+        if self.world.monotonic() - began > self.world.timing.drop:
+            raise TransientError("too much time went by since the claim; the tick takes over")
+
+    def _environment(self, name: str) -> Environment:
+        environment = self.registered.application.environment(name)
+        if environment is None:
+            raise Refused(f"{self.registered.application.name} has no environment {name} any more")
+        return environment

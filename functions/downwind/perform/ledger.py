@@ -1,0 +1,62 @@
+"""Facts to ledger objects and back. A small fact's whole body stands in the object's metadata too, so a list is enough."""
+
+from collections.abc import Sequence
+
+from downwind.model.event import Message
+from downwind.ports import NewObject, Store, StoredObject
+from downwind.reconcile.facts import Fact, NewFact, decode_body, encode_body
+from downwind.reconcile.wanted import Query
+
+METADATA_LIMIT = 6000
+"""Cloud Storage allows 8 KiB of custom metadata an object, names and nonce included."""
+
+
+def to_object(fact: NewFact) -> NewObject:
+    data = encode_body(fact.body)
+    metadata = {"fact": data.decode()} if len(data) <= METADATA_LIMIT else {}
+    return NewObject(name=fact.name, data=data, metadata=metadata)
+
+
+def create(store: Store, facts: Sequence[NewFact]) -> list[Fact | None]:
+    """Side by side; None where a fact of that name stands already."""
+    created = store.create_all([to_object(fact) for fact in facts])
+    return [
+        None if stored is None else Fact(name=fact.name, body={"v": 1, **fact.body}, created=stored.created)
+        for fact, stored in zip(facts, created, strict=True)
+    ]
+
+
+def load(store: Store, queries: Sequence[Query]) -> list[tuple[list[Fact], bool]]:
+    """For each query its facts, ascending, and whether the list was cut at its limit."""
+    limit = max(query.limit for query in queries)
+    listed = store.list_all([query.prefix for query in queries], limit=limit)
+    large = [each.name for objects in listed for each in objects if "fact" not in each.metadata]
+    bodies = dict(zip(large, store.read_all(large), strict=True)) if large else {}
+    return [([_fact(each, bodies.get(each.name)) for each in objects], len(objects) >= limit) for objects in listed]
+
+
+def _fact(listed: StoredObject, read: StoredObject | None) -> Fact:
+    data = listed.metadata.get("fact") or (read.data if read is not None else None) or b"{}"
+    return Fact(name=listed.name, body=decode_body(listed.name, data), created=listed.created)
+
+
+def raw_object(prefix: str, message: Message) -> NewObject:
+    """What came, as it came, for `why`, `parked` and replay."""
+    metadata = {key: str(value)[:512] for key, value in message.attributes.items()}
+    about = NewFact(
+        name=prefix + "raw",
+        body={
+            "kind": "raw",
+            "id": message.id,
+            "topic": message.topic,
+            "published": message.published,
+            "attempt": message.attempt,
+            "attributes": metadata,
+        },
+    )
+    return NewObject(
+        name=about.name,
+        data=message.data,
+        metadata=to_object(about).metadata,
+        content_type="application/octet-stream",
+    )

@@ -1,0 +1,225 @@
+"""When something becomes an entry: a ref's tip, an upstream's success, a request (design.md section 4, Admit and Promotion)."""
+
+from collections.abc import Iterator
+from itertools import pairwise, zip_longest
+
+from downwind.model.catalog import Application, Environment, Registered
+from downwind.reconcile import names
+from downwind.reconcile.facts import Fact, NewFact, RefTip, Snapshot
+from downwind.reconcile.log import LogEntry, new_entry, read_log, ref_fact
+from downwind.reconcile.rollouts import read_rollouts
+from downwind.reconcile.steps import Append, Collector, Compare
+
+LINKS_IN_HANDLER = 3
+LINKS_IN_TICK = 30
+"""How many pushes the way from the newest entry to the tip may have before the two-tick rule decides instead."""
+
+
+def admit_tip(
+    registered: Registered, environment: Environment, ref: str, snapshot: Snapshot, collector: Collector
+) -> None:
+    """Append an entry when the tip differs from the newest entry of the same ref, and recorded pushes link the two or the
+    tip has answered the same on two ticks."""
+    application = registered.application
+    if snapshot.tips is None:
+        collector.wait(f"the repository to say where {ref} is", environment=environment.name)
+        return
+    tip = snapshot.tips.get(ref)
+    records = ref_records(application, environment, ref, snapshot)
+    newest = records[0] if records else None
+    if tip is None or (newest is not None and newest.body["object"] == tip.object):
+        return
+    via = _link(application, ref, tip, records, snapshot)
+    if via is None:
+        if snapshot.tick is None:
+            collector.wait(
+                f"two ticks on which {ref} answers the same: no recorded push leads there", environment=environment.name
+            )
+            return
+        answers = snapshot.under(names.tip(application.name, environment.name, ref, tip.object))
+        if not any(fact.body["tick"] != snapshot.tick for fact in answers):
+            name = names.tip(application.name, environment.name, ref, tip.object) + names.encode(snapshot.tick)
+            collector.record(
+                name, kind="tip", environment=environment.name, ref=ref, object=tip.object, tick=snapshot.tick
+            )
+            collector.wait(f"the next tick to hear the same of {ref}", environment=environment.name)
+            return
+        via = ()
+    if newest is not None and application.paths != ("**",):
+        changed = snapshot.changed.get((newest.body["commit"], tip.commit))
+        if changed is None:
+            collector.add(Compare(before=newest.body["commit"], after=tip.commit))
+            return
+        if not changed:
+            return
+    body: dict[str, object] = {"by": "push", "ref": ref, "commit": tip.commit, "object": tip.object, "via": list(via)}
+    append(registered, environment, snapshot, collector, body)
+
+
+def append(
+    registered: Registered, environment: Environment, snapshot: Snapshot, collector: Collector, body: dict[str, object]
+) -> None:
+    application = registered.application
+    log = read_log(application, environment, snapshot)
+    entry = new_entry(application, environment, log, {"generation": registered.generation, **body})
+    manifests = application.manifests_of(environment)
+    other = None
+    if manifests.repository is not None and manifests.ref is not None:
+        other = (manifests.repository.address, manifests.ref, manifests.repository.credentials)
+    collector.add(Append(environment=environment.name, entry=entry, also=ref_fact(application, entry), manifests=other))
+
+
+def ref_records(application: Application, environment: Environment, ref: str, snapshot: Snapshot) -> list[Fact]:
+    """The entries of one ref, newest first, the baseline last. An entry whose pointer was never written (its worker died
+    between the two) is found in the log itself."""
+    prefix = names.ref(application.name, environment.name, ref)
+    found = {fact.body["n"]: fact for fact in snapshot.under(prefix)}
+    for fact in snapshot.under(names.log(application.name, environment.name)):
+        if fact.body.get("ref") == ref:
+            found.setdefault(fact.body["n"], fact)
+    return [found[number] for number in sorted(found, reverse=True)]
+
+
+def pushes_into(application: Application, ref: str, after: str | None, snapshot: Snapshot) -> Iterator[str | None]:
+    """What recorded pushes of `ref` moved to `after`; None for a creation."""
+    for fact in snapshot.under(names.pushes(application.name, ref, after)):
+        yield fact.body["before"]
+
+
+def _link(
+    application: Application, ref: str, tip: RefTip, records: list[Fact], snapshot: Snapshot
+) -> tuple[str | None, ...] | None:
+    """The objects between the newest entry (or nothing) and the tip, over recorded pushes; None where they do not lead there.
+
+    A push counts once: one that an older entry of the ref already went over proves nothing when a tip lags (A, B, A, then a
+    stale B: the first push to B is no reason to go there again).
+    """
+    start = records[0].body["object"] if records else None
+    spent = _spent(records)
+    frontier: list[tuple[str | None, tuple[str | None, ...]]] = [(tip.object, ())]
+    seen: set[str | None] = {tip.object}
+    for _ in range(LINKS_IN_TICK if snapshot.tick else LINKS_IN_HANDLER):
+        following = []
+        for after, way in frontier:
+            for before in pushes_into(application, ref, after, snapshot):
+                if (before, after) in spent:
+                    continue
+                if before == start:
+                    return way
+                if before not in seen:
+                    seen.add(before)
+                    following.append((before, (before, *way)))
+        frontier = following
+    return None
+
+
+def _spent(records: list[Fact]) -> set[tuple[str | None, str | None]]:
+    spent: set[tuple[str | None, str | None]] = set()
+    for newer, older in zip_longest(records, records[1:]):
+        way = [older.body["object"] if older else None, *(newer.body.get("via") or ()), newer.body["object"]]
+        spent.update(pairwise(way))
+    return spent
+
+
+def frontier(application: Application, environment: Environment, ref: str, snapshot: Snapshot) -> list[str | None]:
+    """The objects whose pushes are not loaded yet, on the way back from the tip. Bounded as the link is."""
+    tip = (snapshot.tips or {}).get(ref)
+    records = ref_records(application, environment, ref, snapshot)
+    if tip is None or (records and records[0].body["object"] == tip.object):
+        return []
+    if _link(application, ref, tip, records, snapshot) is not None:
+        return []
+    missing: list[str | None] = []
+    level: list[str | None] = [tip.object]
+    seen: set[str | None] = set(level)
+    for _ in range(LINKS_IN_TICK if snapshot.tick else LINKS_IN_HANDLER):
+        following: list[str | None] = []
+        for after in level:
+            if pushes_prefix(application, ref, after) not in snapshot.loaded:
+                missing.append(after)
+            for before in pushes_into(application, ref, after, snapshot):
+                if before not in seen:
+                    seen.add(before)
+                    following.append(before)
+        level = following
+    return missing
+
+
+def pushes_prefix(application: Application, ref: str, after: str | None) -> str:
+    """What to list to know how `ref` came to `after`: the whole release, which is read anyway; of deletions only the ref's."""
+    return names.release(application.name, after) if after else names.pushes(application.name, ref, None)
+
+
+def admit_promotion(registered: Registered, environment: Environment, snapshot: Snapshot, collector: Collector) -> None:
+    """The newest success upstream, if it is higher than the newest promoted. A late success of an older one is not."""
+    application = registered.application
+    upstream = application.environment(environment.after) if environment.after else None
+    if upstream is None or environment.promotion != "automatic":
+        return
+    source = newest_success(application, upstream, snapshot)
+    log = read_log(application, environment, snapshot)
+    if source is None or source.n <= (log[0].promoted if log else 0):
+        return
+    append(registered, environment, snapshot, collector, promotion_body(upstream, source))
+
+
+def promotion_body(upstream: Environment, source: LogEntry) -> dict[str, object]:
+    return {
+        "by": "promotion",
+        "commit": source.commit,
+        "upstream": upstream.name,
+        "upstream_sequence": source.n,
+        "promoted": source.n,
+        "images": source.images,
+        "build": source.build,
+    }
+
+
+def newest_success(
+    application: Application, environment: Environment, snapshot: Snapshot, commit: str | None = None
+) -> LogEntry | None:
+    rollouts = read_rollouts(application, environment, snapshot)
+    for entry in read_log(application, environment, snapshot):
+        outcome = rollouts[entry.n].outcome if entry.n in rollouts else None
+        if outcome is not None and outcome["status"] == "succeeded" and commit in (None, entry.commit):
+            return entry
+    return None
+
+
+def admit_request(
+    registered: Registered, environment: Environment, prefix: str, snapshot: Snapshot, collector: Collector
+) -> None:
+    """An order from the topic becomes an entry once, or says why it never will."""
+    application = registered.application
+    order = snapshot.facts.get(prefix + "order")
+    if order is None or prefix + "entry" in snapshot.facts or prefix + "refused" in snapshot.facts:
+        return
+    log = read_log(application, environment, snapshot)
+    body = order.body
+    standing = next((entry for entry in log if entry.request == body["id"]), None)
+    if standing is not None:
+        collector.record(prefix + "entry", kind="ordered", environment=environment.name, n=standing.n)
+        return
+    who = {"request": body["id"], "who": body.get("who"), "why": body.get("why")}
+    if body["verb"] == "deploy":
+        more = {"commit": body["commit"], "build": body.get("build"), "images": body.get("images") or None}
+        append(registered, environment, snapshot, collector, {"by": "request", **more, **who})
+        return
+    upstream = application.environment(environment.after or "")
+    source = newest_success(application, upstream, snapshot, body.get("commit")) if upstream else None
+    if upstream is None or source is None:
+        where = f"in {upstream.name}" if upstream else "since nothing feeds this environment"
+        reason = f"nothing to promote: no rollout of {body.get('commit') or 'any commit'} has succeeded {where}"
+    elif log and source.n < log[0].promoted:
+        reason = f"{upstream.name} {source.n} is older than {log[0].promoted}, which was promoted already; use rollback"
+    else:
+        append(
+            registered, environment, snapshot, collector, {**promotion_body(upstream, source), **who, "by": "request"}
+        )
+        return
+    collector.record(prefix + "refused", kind="refused", environment=environment.name, reason=reason)
+
+
+def request_done(prefix: str, entry: NewFact) -> NewFact:
+    body = {"kind": "ordered", "environment": entry.body["environment"], "n": entry.body["n"]}
+    return NewFact(name=prefix + "entry", body=body)

@@ -1,0 +1,104 @@
+"""One recorded fact, and the snapshot of facts and observations that one decision reads."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from downwind.errors import PermanentError
+from downwind.model.execution import Execution
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFact:
+    """To be created, never changed. `body` is small JSON; `v` is added."""
+
+    name: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """As it stands in the ledger. `created` is the store's clock."""
+
+    name: str
+    body: Mapping[str, Any]
+    created: datetime
+
+
+def encode_body(body: Mapping[str, Any]) -> bytes:
+    return json.dumps({"v": VERSION, **body}, sort_keys=True, separators=(",", ":")).encode()
+
+
+def decode_body(name: str, data: bytes | str) -> Mapping[str, Any]:
+    """Raises PermanentError for what no revision of ours has written; every older `v` is accepted."""
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise PermanentError(f"ledger object {name} is not JSON") from error
+    if not isinstance(body, dict) or not isinstance(body.get("v"), int):
+        raise PermanentError(f"ledger object {name} is not a fact")
+    return body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefTip:
+    """`object` is what the ref holds (a tag's own object, for an annotated one), `commit` the commit behind it."""
+
+    object: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """What an event, a marker or the patrol says may be due. Never more than that."""
+
+    refs: frozenset[str] = frozenset()
+    commits: frozenset[str] = frozenset()
+    requests: frozenset[tuple[str, str]] = frozenset()
+    """(environment, request id)"""
+
+    def __or__(self, other: "Hints") -> "Hints":
+        return Hints(
+            refs=self.refs | other.refs, commits=self.commits | other.commits, requests=self.requests | other.requests
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class Snapshot:
+    """Filled by the reconciler's loop, only read by the rules.
+
+    `loaded` maps a listed prefix to whether the list was cut at its limit. `tips`: what the repository answered; a ref
+    that is absent from a non-None answer is deleted. `tick` is the tick's own id, None in a handler. `changed`: did any
+    path of the application change between two commits.
+    """
+
+    facts: dict[str, Fact] = field(default_factory=dict)
+    loaded: dict[str, bool] = field(default_factory=dict)
+    hints: Hints = field(default_factory=Hints)
+    tips: Mapping[str, RefTip] | None = None
+    executions: dict[str, Execution] = field(default_factory=dict)
+    changed: dict[tuple[str, str], bool] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
+    """executions that this very call has cancelled"""
+    gone: set[str] = field(default_factory=set)
+    """executions that Spinnaker says it does not have"""
+    missing_images: set[tuple[str, str]] = field(default_factory=set)
+    """(commit, image name) that the registry did not have a moment ago"""
+    tick: str | None = None
+
+    def add(self, facts: Iterable[Fact]) -> None:
+        for fact in facts:
+            self.facts[fact.name] = fact
+
+    def under(self, prefix: str) -> list[Fact]:
+        """Facts whose names begin with `prefix`, ascending."""
+        return [self.facts[name] for name in sorted(self.facts) if name.startswith(prefix)]
+
+    def forget(self, prefix: str) -> None:
+        """Another worker wrote there: the next round lists it again."""
+        for loaded in [each for each in self.loaded if each.startswith(prefix) or prefix.startswith(each)]:
+            del self.loaded[loaded]

@@ -1,0 +1,180 @@
+"""A claimed rollout on its way to its outcome, and the way for a newer one."""
+
+from datetime import datetime
+
+from downwind.model.catalog import Environment, Registered
+from downwind.model.execution import Execution
+from downwind.reconcile import names
+from downwind.reconcile.facts import Fact, Snapshot
+from downwind.reconcile.rollouts import Again, Rollout, decide, end_of
+from downwind.reconcile.steps import CancelRollout, Collector, Observe, TriggerRollout
+from downwind.timing import Timing
+
+
+def follow(
+    registered: Registered,
+    environment: Environment,
+    rollout: Rollout,
+    newest_claimed: int,
+    snapshot: Snapshot,
+    now: datetime,
+    timing: Timing,
+    collector: Collector,
+) -> None:
+    """What rollout n, claimed and without outcome, needs next."""
+    prefix = names.rollout(registered.application.name, environment.name, rollout.n)
+    about = {"environment": environment.name, "n": rollout.n}
+    if _record_observed(registered, environment, rollout, prefix, snapshot, collector):
+        return
+    runs = rollout.runs_of(rollout.attempt)
+    if not runs:
+        age = (now - rollout.claim.created).total_seconds()
+        if snapshot.tick is not None and age > timing.lease:
+            epoch = int(rollout.claim.body["epoch"]) + 1
+            collector.add(_trigger(rollout, rollout.attempt, epoch, environment, search=True))
+        else:
+            collector.wait("the worker that claimed it, or the tick that takes over", **about)
+        return
+    open_runs = [run for run in runs if run.end is None]
+    for run in open_runs:
+        if run.execution in snapshot.gone:
+            end = {"status": "GONE", "fence": "open", "began": True, "reason": "Spinnaker no longer has this execution"}
+            name = f"{prefix}ended.{run.attempt}.{run.execution}"
+            collector.record(name, kind="ended", execution=run.execution, attempt=run.attempt, **end)
+            continue
+        seen = snapshot.executions.get(run.execution)
+        if seen is None and snapshot.tick is not None and _look_now(now, run.started, timing):
+            collector.add(Observe(execution=run.execution))
+        elif seen is not None and seen.judgment is not None:
+            collector.wait("a manual judgment", **about)
+        else:
+            collector.wait(f"execution {run.execution} to end", **about)
+        if rollout.n < newest_claimed and environment.on_newer == "cancel_waiting" and seen is not None:
+            _cancel_waiting(environment, rollout, seen, newest_claimed, snapshot, collector)
+    if open_runs:
+        return
+    result = decide(rollout, newer_claimed=rollout.n < newest_claimed)
+    if not isinstance(result, Again):
+        collector.record(
+            prefix + "outcome",
+            kind="outcome",
+            application=registered.application.name,
+            commit=rollout.first_claim.body["commit"],
+            attempt=rollout.attempt,
+            status=result.status,
+            reason=result.reason,
+            execution=result.execution,
+            **about,
+        )
+    elif rollout.n == newest_claimed:
+        collector.add(_trigger(rollout, rollout.attempt + 1, 1, environment, search=False))
+
+
+def _record_observed(
+    registered: Registered,
+    environment: Environment,
+    rollout: Rollout,
+    prefix: str,
+    snapshot: Snapshot,
+    collector: Collector,
+) -> bool:
+    """Writes down what Gate said of this rollout's executions, where the ledger does not have it yet."""
+    known = {run.execution: run for run in rollout.runs}
+    news = False
+    for execution in snapshot.executions.values():
+        if not belongs(execution, registered.application.name, environment.name, rollout.n):
+            continue
+        leaf = f"{execution.attempt}.{execution.id}"
+        if execution.id not in known:
+            about = started_body(
+                registered.application.name, environment.name, rollout, execution.attempt or 0, execution.id
+            )
+            collector.record(f"{prefix}started.{leaf}", **about)
+            pointer = (
+                names.execution_pointer(execution.id) + f"{registered.application.name}/{environment.name}/{rollout.n}"
+            )
+            collector.record(pointer, kind="pointer")
+            news = True
+        if execution.finished and (execution.id not in known or known[execution.id].end is None):
+            collector.record(f"{prefix}ended.{leaf}", kind="ended", **end_of(execution))
+            news = True
+    return news
+
+
+def started_body(
+    application: str, environment: str, rollout: Rollout, attempt: int, execution: str
+) -> dict[str, object]:
+    return {
+        "kind": "started",
+        "application": application,
+        "environment": environment,
+        "n": rollout.n,
+        "attempt": attempt,
+        "execution": execution,
+        "commit": rollout.first_claim.body["commit"],
+    }
+
+
+def belongs(execution: Execution, application: str, environment: str, n: int) -> bool:
+    mine = (execution.downwind_application, execution.downwind_environment, execution.sequence)
+    return mine == (application, environment, n)
+
+
+def _look_now(now: datetime, started: datetime, timing: Timing) -> bool:
+    """First after `look_first`, then every `look_every`; each moment falls into one tick."""
+    age = (now - started).total_seconds() - timing.look_first
+    return age >= 0 and age % timing.look_every < timing.tick
+
+
+def _trigger(rollout: Rollout, attempt: int, epoch: int, environment: Environment, *, search: bool) -> TriggerRollout:
+    claim: Fact = rollout.first_claim
+    return TriggerRollout(
+        environment=environment.name,
+        n=rollout.n,
+        attempt=attempt,
+        epoch=epoch,
+        commit=claim.body["commit"],
+        bundle=claim.body["bundle"],
+        parts=tuple(claim.body["parts"]),
+        search=search,
+        claimed=claim.created,
+    )
+
+
+def make_way(
+    environment: Environment, n: int, rollouts: dict[int, Rollout], snapshot: Snapshot, collector: Collector
+) -> bool:
+    """Before n starts: runs of older entries that wait in a judgment before their first deploying stage are cancelled.
+    False while it is not known yet what they do."""
+    if environment.on_newer != "cancel_waiting":
+        return True
+    known = True
+    for number, rollout in rollouts.items():
+        if number >= n or not rollout.claims or rollout.outcome is not None:
+            continue
+        for run in rollout.runs_of(rollout.attempt):
+            if run.end is not None:
+                continue
+            seen = snapshot.executions.get(run.execution)
+            if seen is None and run.execution not in snapshot.gone:
+                collector.add(Observe(execution=run.execution))
+                known = False
+            elif seen is not None:
+                _cancel_waiting(environment, rollout, seen, n, snapshot, collector)
+    return known
+
+
+def _cancel_waiting(
+    environment: Environment, rollout: Rollout, seen: Execution, newer: int, snapshot: Snapshot, collector: Collector
+) -> None:
+    if seen.finished or seen.deploying or seen.judgment is None or seen.id in snapshot.cancelled:
+        return
+    collector.add(
+        CancelRollout(
+            environment=environment.name,
+            n=rollout.n,
+            attempt=rollout.attempt,
+            execution=seen.id,
+            reason=f"superseded by {newer}",
+        )
+    )

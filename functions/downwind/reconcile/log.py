@@ -1,0 +1,95 @@
+"""An environment's log: entry n is a release or, later, an operator's order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from downwind.model.catalog import Application, Environment
+from downwind.reconcile import names
+from downwind.reconcile.facts import Fact, NewFact, Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """Number `n`. `by`: push, promotion or request. `object` and `via` are what links the next push to this one.
+
+    `promoted`: the highest upstream sequence that this environment has taken so far, carried forward from entry to entry.
+    `images` and `build` stand only where a request named them.
+    """
+
+    n: int
+    created: datetime
+    by: str
+    commit: str
+    ref: str | None = None
+    object: str | None = None
+    via: tuple[str | None, ...] = ()
+    upstream: str | None = None
+    upstream_sequence: int | None = None
+    promoted: int = 0
+    request: str | None = None
+    build: str | None = None
+    images: Mapping[str, str] | None = None
+    who: str | None = None
+    why: str | None = None
+    manifests_commit: str | None = None
+    generation: int | None = None
+
+
+def read_entry(fact: Fact) -> LogEntry:
+    body = fact.body
+    return LogEntry(
+        n=int(body["n"]),
+        created=fact.created,
+        by=body["by"],
+        commit=body["commit"],
+        ref=body.get("ref"),
+        object=body.get("object"),
+        via=tuple(body.get("via") or ()),
+        upstream=body.get("upstream"),
+        upstream_sequence=body.get("upstream_sequence"),
+        promoted=int(body.get("promoted") or 0),
+        request=body.get("request"),
+        build=body.get("build"),
+        images=body.get("images"),
+        who=body.get("who"),
+        why=body.get("why"),
+        manifests_commit=body.get("manifests_commit"),
+        generation=body.get("generation"),
+    )
+
+
+def read_log(application: Application, environment: Environment, snapshot: Snapshot) -> tuple[LogEntry, ...]:
+    """The newest entries (as many as were listed), newest first."""
+    return tuple(read_entry(fact) for fact in snapshot.under(names.log(application.name, environment.name)))
+
+
+def new_entry(
+    application: Application, environment: Environment, log: tuple[LogEntry, ...], body: Mapping[str, Any]
+) -> NewFact:
+    """Entry after the newest of `log`. Creating it is the lock."""
+    number = log[0].n + 1 if log else 1
+    carried = {"promoted": log[0].promoted if log else 0, "newest_release": number, "hold": None}
+    return NewFact(
+        name=names.entry(application.name, environment.name, number),
+        body={
+            "kind": "entry",
+            "application": application.name,
+            "environment": environment.name,
+            "n": number,
+            **carried,
+            **body,
+        },
+    )
+
+
+def ref_fact(application: Application, entry: NewFact) -> NewFact | None:
+    """The pointer from the ref to its newest entry; None for an entry that no ref brought."""
+    body = entry.body
+    if not body.get("ref"):
+        return None
+    return NewFact(
+        name=names.ref(application.name, body["environment"], body["ref"]) + names.down(body["n"]),
+        body={"kind": "ref", **{key: body[key] for key in ("environment", "ref", "n", "commit", "object", "via")}},
+    )

@@ -1,0 +1,152 @@
+"""Names of ledger, work, catalog and bundle objects (docs/reference/ledger.md lists them).
+
+Text from outside is percent-encoded or hashed; `h8` spreads names over Cloud Storage's key ranges.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+HIGHEST = 999_999_999_999_999_999
+
+
+def digest_of(*parts: str) -> str:
+    """One sha256 over parts of any content: their JSON, so that no two lists of parts look alike."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def digest_of_json(value: Mapping[str, Any] | Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def h8(*parts: str) -> str:
+    return digest_of(*parts)[:8]
+
+
+def down(number: int) -> str:
+    """18 digits that sort the newest first."""
+    return f"{HIGHEST - number:018d}"
+
+
+def encode(text: str) -> str:
+    return quote(text, safe="")
+
+
+def event(source: str, identifier: str) -> str:
+    """The prefix of one event."""
+    return f"event/{digest_of(source, identifier)}/"
+
+
+def release(application: str, commit: str) -> str:
+    return f"release/{h8(application, commit)}/{application}/{commit}/"
+
+
+def pushes(application: str, ref: str, after: str | None) -> str:
+    """The prefix of all pushes of a ref to one object. A deletion stands under the release `none`, so that a recreated
+    branch links to what was there before."""
+    return f"{release(application, after or 'none')}push/{encode(ref)}/"
+
+
+def push(application: str, ref: str, before: str | None, after: str | None) -> str:
+    return pushes(application, ref, after) + (before or "none")
+
+
+def build(repository: str, commit: str, definition: str) -> str:
+    """The prefix of all builds of one commit by one definition, whatever the number of applications."""
+    where, how = digest_of(repository)[:16], digest_of(definition)[:16]
+    return f"build/{h8(where, commit, how)}/{where}/{commit}/{how}/"
+
+
+def image(digest: str) -> str:
+    return f"image/{digest}/"
+
+
+def environment(application: str, name: str) -> str:
+    return f"environment/{h8(application, name)}/{application}/{name}/"
+
+
+def log(application: str, name: str) -> str:
+    return f"{environment(application, name)}log/"
+
+
+def entry(application: str, name: str, number: int) -> str:
+    return f"{log(application, name)}{down(number)}"
+
+
+def ref(application: str, name: str, ref_name: str) -> str:
+    """The prefix of one ref's entries in one environment; number 0 is the baseline."""
+    return f"{environment(application, name)}ref/{encode(ref_name)}/"
+
+
+def tip(application: str, name: str, ref_name: str, object_id: str) -> str:
+    return f"{environment(application, name)}tip/{encode(ref_name)}/{object_id}/"
+
+
+def rollouts(application: str, name: str) -> str:
+    return f"{environment(application, name)}rollout/"
+
+
+def rollout(application: str, name: str, number: int) -> str:
+    return f"{rollouts(application, name)}{down(number)}/"
+
+
+def request(application: str, name: str, identifier: str) -> str:
+    return f"{environment(application, name)}request/{digest_of(identifier)}/"
+
+
+def build_pointer(identifier: str) -> str:
+    return f"pointer/build/{encode(identifier)}/"
+
+
+def execution_pointer(identifier: str) -> str:
+    return f"pointer/execution/{encode(identifier)}/"
+
+
+def announced(fact_name: str) -> str:
+    """Beside the fact that was announced."""
+    folder, _, leaf = fact_name.rpartition("/")
+    return f"{folder}/announced.{leaf}"
+
+
+def marker(application: str, event_prefix: str) -> str:
+    return f"open/{application}/{event_prefix.split('/')[1]}"
+
+
+def repository_index(key: str) -> str:
+    return f"index/repository/{digest_of(key)[:32]}/"
+
+
+def image_index(name: str) -> str:
+    return f"index/image/{digest_of(name)[:32]}/"
+
+
+def trigger_index(project: str, location: str, trigger: str) -> str:
+    return f"index/trigger/{digest_of(project, location, trigger)[:32]}/"
+
+
+def application(name: str) -> str:
+    return f"application/{name}.yaml"
+
+
+def bundle(application_name: str, environment_name: str, content: str) -> str:
+    return f"{application_name}/{environment_name}/{content}/"
+
+
+def stamped(application_name: str, environment_name: str, number: int, part: str, parts: int) -> str:
+    """`rollout/<n>.yaml`; with several parts `rollout/<n>/<part>.yaml`."""
+    base = f"{application_name}/{environment_name}/rollout/{number}"
+    return f"{base}.yaml" if parts == 1 else f"{base}/{part}.yaml"
+
+
+def artifact(bundles_bucket: str, application_name: str, environment_name: str, part: str, parts: int) -> str:
+    """The stable name by which a pipeline expects its manifest."""
+    base = f"gs://{bundles_bucket}/{application_name}/{environment_name}"
+    return base if parts == 1 else f"{base}/{part}"
+
+
+def correlation(application_name: str, environment_name: str, number: int, attempt: int) -> str:
+    """Lower case hex and digits only: Gate's search takes it as a regular expression."""
+    owner = hashlib.sha256(f"{application_name}/{environment_name}".encode()).hexdigest()[:20]
+    return f"downwind-{owner}-{number}-{attempt}"

@@ -1,0 +1,170 @@
+"""The attempts of one entry: what was claimed, started and ended, and what their ends mean (design.md section 4, Outcome)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from downwind.model.catalog import Application, Environment
+from downwind.model.execution import Execution
+from downwind.reconcile import names
+from downwind.reconcile.facts import Fact, Snapshot
+
+ATTEMPTS = 3
+PURGED = "newer queued execution supercede"
+"""Orca's own spelling, in the reason of a run that it purged from its queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of one attempt. `end` is the body of its `ended` fact."""
+
+    execution: str
+    attempt: int
+    started: datetime
+    end: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    n: int
+    claims: Mapping[tuple[int, int], Fact] = field(default_factory=dict)
+    """(attempt, epoch) to the claim"""
+    runs: tuple[Run, ...] = ()
+    cancels: Mapping[int, str] = field(default_factory=dict)
+    """attempt to the reason with which we asked Gate to cancel"""
+    outcome: Mapping[str, Any] | None = None
+    blocked: frozenset[str] = frozenset()
+
+    @property
+    def attempt(self) -> int:
+        return max(attempt for attempt, _ in self.claims)
+
+    @property
+    def claim(self) -> Fact:
+        """The newest claim of the newest attempt."""
+        return self.claims[max(self.claims)]
+
+    @property
+    def first_claim(self) -> Fact:
+        return self.claims[min(key for key in self.claims if key[0] == self.attempt)]
+
+    def runs_of(self, attempt: int) -> tuple[Run, ...]:
+        return tuple(run for run in self.runs if run.attempt == attempt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """succeeded | failed | cancelled | superseded"""
+
+    status: str
+    reason: str
+    execution: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """Spinnaker itself ended the run before it deployed anything: the next attempt goes."""
+
+    reason: str
+
+
+def read_rollouts(application: Application, environment: Environment, snapshot: Snapshot) -> dict[int, Rollout]:
+    """Every rollout that was listed whole, by number. Where the list was cut, the last one may be half: it is left out."""
+    prefix = names.rollouts(application.name, environment.name)
+    grouped: dict[int, list[Fact]] = {}
+    for fact in snapshot.under(prefix):
+        number = names.HIGHEST - int(fact.name.removeprefix(prefix).split("/")[0])
+        grouped.setdefault(number, []).append(fact)
+    if snapshot.loaded.get(prefix) and len(grouped) > 1:
+        del grouped[min(grouped)]
+    return {number: _read(number, facts) for number, facts in grouped.items()}
+
+
+def _read(number: int, facts: list[Fact]) -> Rollout:
+    by_kind: dict[str, list[Fact]] = {}
+    for fact in facts:
+        by_kind.setdefault(str(fact.body.get("kind")), []).append(fact)
+    ends = {fact.body["execution"]: fact.body for fact in by_kind.get("ended", [])}
+    return Rollout(
+        n=number,
+        claims={(fact.body["attempt"], fact.body["epoch"]): fact for fact in by_kind.get("claim", [])},
+        runs=tuple(
+            Run(
+                execution=fact.body["execution"],
+                attempt=fact.body["attempt"],
+                started=fact.created,
+                end=ends.get(fact.body["execution"]),
+            )
+            for fact in by_kind.get("started", [])
+        ),
+        cancels={fact.body["attempt"]: fact.body["reason"] for fact in by_kind.get("cancel", [])},
+        outcome=next((fact.body for fact in by_kind.get("outcome", [])), None),
+        blocked=frozenset(fact.body["reason"] for fact in by_kind.get("blocked", [])),
+    )
+
+
+def end_of(execution: Execution) -> dict[str, Any]:
+    """What of a finished execution is worth recording."""
+    return {
+        "execution": execution.id,
+        "attempt": execution.attempt,
+        "status": execution.status,
+        "fence": execution.fence,
+        "fence_message": execution.fence_message,
+        "precondition_failed": execution.precondition_failed,
+        "deploying": execution.deploying,
+        "deployed": execution.deployed,
+        "judged": execution.judged,
+        "canceled_by": execution.canceled_by,
+        "reason": execution.reason,
+        "message": execution.message,
+        "began": execution.started is not None,
+    }
+
+
+def decide(rollout: Rollout, *, newer_claimed: bool) -> Outcome | Again:
+    """What the ended runs of the newest attempt mean. To be asked only when each of them has ended."""
+    runs = rollout.runs_of(rollout.attempt)
+    deciding = next((run for run in runs if run.end and run.end["fence"] == "passed"), runs[-1])
+    end = deciding.end or {}
+    outcome = _judge(end, rollout.cancels.get(rollout.attempt), newer_claimed=newer_claimed)
+    if isinstance(outcome, Again) and rollout.attempt + 1 >= ATTEMPTS:
+        return Outcome(
+            status="failed", reason=f"{outcome.reason}; {ATTEMPTS} attempts were made", execution=deciding.execution
+        )
+    if isinstance(outcome, Outcome):
+        return Outcome(status=outcome.status, reason=outcome.reason, execution=deciding.execution)
+    return outcome
+
+
+def _judge(end: Mapping[str, Any], cancel: str | None, *, newer_claimed: bool) -> Outcome | Again:
+    message = end.get("message") or end.get("reason") or f"the execution ended {end.get('status')}"
+    if end.get("deployed"):
+        return Outcome(status="succeeded", reason="every deploying stage succeeded")
+    if end.get("status") == "CANCELED":
+        if PURGED in (end.get("reason") or ""):
+            if newer_claimed:
+                return Outcome(status="superseded", reason="Spinnaker started a newer one instead")
+            return Again(reason="Spinnaker purged the run from its queue")
+        if cancel is not None:
+            return Outcome(status="superseded", reason=cancel)
+        if end.get("deploying"):
+            return Outcome(
+                status="cancelled", reason=f"{end.get('canceled_by')} cancelled it after it had begun to deploy"
+            )
+        return Outcome(status="cancelled", reason=f"{end.get('canceled_by')} cancelled it: {end.get('reason')}")
+    if end.get("deploying"):
+        return Outcome(status="failed", reason=message)
+    if end.get("judged"):
+        return Outcome(status="cancelled", reason="the manual judgment said stop")
+    if end.get("fence") == "refused":
+        text = end.get("fence_message") or message
+        return Outcome(status="superseded" if newer_claimed else "failed", reason=f"the fence refused it: {text}")
+    if end.get("precondition_failed"):
+        return Outcome(status="failed", reason=f"a precondition refused it: {message}")
+    if not end.get("began") and not newer_claimed:
+        return Again(reason=f"Spinnaker could not start the run: {message}")
+    if end.get("status") == "SUCCEEDED":
+        return Outcome(status="failed", reason="the execution succeeded, but not every deploying stage did")
+    return Outcome(status="superseded" if newer_claimed and not end.get("began") else "failed", reason=message)

@@ -1,0 +1,152 @@
+"""The effects that can be due, as values; and what is waited for. `downwind.perform` turns a step into calls."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from downwind.reconcile.facts import Fact, NewFact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Create one fact that follows from others."""
+
+    fact: NewFact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """Create an entry of an environment's log, then its ref's pointer. `manifests`: (address, ref, credentials) of another
+    repository whose tip is pinned in the entry."""
+
+    environment: str
+    entry: NewFact
+    also: NewFact | None = None
+    manifests: tuple[str, str, str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compare:
+    """Did any path of the application change between two commits?"""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartBuild:
+    """Run the catalog's trigger at a commit. `search`: an earlier attempt's outcome is unknown, look before running."""
+
+    commit: str
+    prefix: str
+    attempt: int
+    epoch: int
+    search: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveImage:
+    """Ask the registry once for the digest behind a tag that names the commit."""
+
+    commit: str
+    image: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderBundle:
+    """Manifests of one commit for one environment. `inputs` is the hash of all that goes in."""
+
+    environment: str
+    commit: str
+    manifests_commit: str
+    images: Mapping[str, str]
+    inputs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerRollout:
+    """Start the environment's pipeline for entry n. `search`: look for an execution of this attempt first."""
+
+    environment: str
+    n: int
+    attempt: int
+    epoch: int
+    commit: str
+    bundle: str
+    parts: tuple[str, ...]
+    search: bool
+    claimed: datetime | None = None
+    """When this attempt was first claimed; bounds the search."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRollout:
+    environment: str
+    n: int
+    attempt: int
+    execution: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observe:
+    """Ask Gate for an execution."""
+
+    execution: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announce:
+    """Publish a CloudEvent for a fact, then say so beside it."""
+
+    type: str
+    fact: Fact
+
+
+Step = (
+    Record
+    | Append
+    | Compare
+    | StartBuild
+    | ResolveImage
+    | RenderBundle
+    | TriggerRollout
+    | CancelRollout
+    | Observe
+    | Announce
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Something that time or an event will bring; the marker stays open for it."""
+
+    what: str
+    environment: str | None = None
+    n: int | None = None
+    commit: str | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    steps: tuple[Step, ...] = ()
+    waits: tuple[Wait, ...] = ()
+
+
+@dataclass(slots=True)
+class Collector:
+    """Gathers steps and waits of one decision; a step stands once, whoever asks for it."""
+
+    steps: list[Step] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
+
+    def add(self, *steps: Step) -> None:
+        self.steps.extend(step for step in steps if step not in self.steps)
+
+    def record(self, name: str, **body: object) -> None:
+        self.add(Record(fact=NewFact(name=name, body=body)))
+
+    def wait(self, what: str, **about: object) -> None:
+        self.waits.append(Wait(what=what, **about))  # type: ignore[arg-type]  # the fields of Wait, by name

@@ -1,0 +1,83 @@
+"""Which lists a decision still needs. Asked again after each round of lists until nothing is missing; every list is bounded,
+so the cost does not grow with applications, releases or old facts."""
+
+from dataclasses import dataclass
+
+from downwind.model.catalog import Application, Registered
+from downwind.reconcile import names
+from downwind.reconcile.admit import frontier, pushes_prefix
+from downwind.reconcile.facts import Snapshot
+from downwind.reconcile.log import read_log
+from downwind.reconcile.releases import build_prefix
+from downwind.reconcile.rollouts import read_rollouts
+
+LOG_LIMIT = 50
+ROLLOUT_LIMIT = 300
+"""Objects, not rollouts: some twenty rollouts of a dozen objects each."""
+REF_LIMIT = 20
+FACT_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    prefix: str
+    limit: int
+
+
+def wanted(registered: Registered, snapshot: Snapshot) -> tuple[Query, ...]:
+    """The lists to make side by side now; empty when the decision can be made."""
+    application = registered.application
+    queries: dict[str, int] = {}
+    for environment in application.environments:
+        queries[names.log(application.name, environment.name)] = LOG_LIMIT
+        queries[names.rollouts(application.name, environment.name)] = ROLLOUT_LIMIT
+    for commit in snapshot.hints.commits:
+        queries.update(_release(registered, commit))
+    for name, identifier in snapshot.hints.requests:
+        queries[names.request(application.name, name, identifier)] = REF_LIMIT
+    for ref in snapshot.hints.refs:
+        for environment in application.fed_by(ref):
+            queries[names.ref(application.name, environment.name, ref)] = REF_LIMIT
+    missing = _missing(queries, snapshot)
+    if missing:
+        return missing
+    return _missing({**_candidates(registered, snapshot), **_admission(application, snapshot)}, snapshot)
+
+
+def _missing(queries: dict[str, int], snapshot: Snapshot) -> tuple[Query, ...]:
+    return tuple(
+        Query(prefix=prefix, limit=limit) for prefix, limit in queries.items() if prefix not in snapshot.loaded
+    )
+
+
+def _release(registered: Registered, commit: str) -> dict[str, int]:
+    """Two lists read a release: its own and its build's."""
+    prefixes = [names.release(registered.application.name, commit)]
+    build = build_prefix(registered, commit)
+    if build is not None:
+        prefixes.append(build)
+    return dict.fromkeys(prefixes, FACT_LIMIT)
+
+
+def _candidates(registered: Registered, snapshot: Snapshot) -> dict[str, int]:
+    """The releases of entries above the newest that was claimed for trigger."""
+    queries: dict[str, int] = {}
+    for environment in registered.application.environments:
+        rollouts = read_rollouts(registered.application, environment, snapshot)
+        claimed = max((number for number, rollout in rollouts.items() if rollout.claims), default=0)
+        for entry in read_log(registered.application, environment, snapshot):
+            if entry.n > claimed:
+                queries.update(_release(registered, entry.commit))
+    return queries
+
+
+def _admission(application: Application, snapshot: Snapshot) -> dict[str, int]:
+    queries: dict[str, int] = {}
+    for ref in snapshot.hints.refs:
+        tip = (snapshot.tips or {}).get(ref)
+        for environment in application.fed_by(ref):
+            for after in frontier(application, environment, ref, snapshot):
+                queries[pushes_prefix(application, ref, after)] = FACT_LIMIT
+            if tip is not None and snapshot.tick is not None:
+                queries[names.tip(application.name, environment.name, ref, tip.object)] = REF_LIMIT
+    return queries

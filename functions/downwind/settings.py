@@ -1,0 +1,84 @@
+"""What an installation decides, read once from the environment. A missing or wrong name is an error at start, all at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from downwind.errors import PermanentError
+from downwind.timing import CLOUD_TIMING, LOCAL_TIMING, Timing
+
+
+class SettingsError(PermanentError):
+    """Every missing or invalid setting, in one text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Names of the four buckets, addresses of the systems, and how senders prove themselves."""
+
+    project: str
+    ledger_bucket: str
+    work_bucket: str
+    catalog_bucket: str
+    bundles_bucket: str
+    gate_url: str
+    topic_prefix: str = ""
+    gate_token_secret: str | None = None
+    """Name of the secret whose text is sent to Gate as a bearer token."""
+    push_audience: str | None = None
+    push_email: str | None = None
+    """Pub/Sub's OIDC token must name exactly these; None is allowed in the local world only."""
+    certs_url: str | None = None
+    """Where the keys of ID tokens are; None: Google's."""
+    github_secrets: str | None = None
+    """Name of the secret that holds one webhook secret a line, two at most during a rotation."""
+    echo_secret: str | None = None
+    cloud_build_endpoint: str | None = None
+    """Only the local world sets it."""
+    secrets_folder: str | None = None
+    local: bool = False
+    timing: Timing = CLOUD_TIMING
+
+
+_REQUIRED = ("project", "ledger_bucket", "work_bucket", "catalog_bucket", "bundles_bucket", "gate_url")
+_OPTIONAL = (
+    "topic_prefix",
+    "gate_token_secret",
+    "push_audience",
+    "push_email",
+    "certs_url",
+    "github_secrets",
+    "echo_secret",
+    "cloud_build_endpoint",
+    "secrets_folder",
+)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from `DOWNWIND_<NAME>` variables. Raises SettingsError that lists every problem at once."""
+    values = {name: environment.get(f"DOWNWIND_{name.upper()}", "").strip() for name in (*_REQUIRED, *_OPTIONAL)}
+    problems = [f"DOWNWIND_{name.upper()} is missing" for name in _REQUIRED if not values[name]]
+    local = environment.get("DOWNWIND_LOCAL", "") == "1"
+    if not local:
+        problems += [
+            f"DOWNWIND_{name.upper()} is missing: without it a sender cannot be checked"
+            for name in ("push_audience", "push_email")
+            if not values[name]
+        ]
+        problems += [
+            f"DOWNWIND_{name.upper()} is for the local world (DOWNWIND_LOCAL=1) only"
+            for name in ("certs_url", "cloud_build_endpoint")
+            if values[name]
+        ]
+    known = {f"DOWNWIND_{name.upper()}" for name in (*_REQUIRED, *_OPTIONAL)} | {"DOWNWIND_LOCAL"}
+    problems += [
+        f"{name} is not a setting" for name in sorted(environment) if name.startswith("DOWNWIND_") and name not in known
+    ]
+    if problems:
+        raise SettingsError("; ".join(problems))
+    optional: dict[str, str] = {name: values[name] for name in _OPTIONAL if values[name]}
+    return Settings(
+        **{name: values[name] for name in _REQUIRED},
+        **optional,
+        local=local,
+        timing=LOCAL_TIMING if local else CLOUD_TIMING,
+    )

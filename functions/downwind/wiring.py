@@ -1,0 +1,127 @@
+"""Settings to ports: the only place that names concrete adapters. Each is made at its first use, once, for all threads, so that
+a function pays only for the vendor clients that its message needs."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+from downwind.perform.world import World
+from downwind.ports import Secrets
+from downwind.settings import Settings
+
+_PARALLEL = 16
+
+
+class Lazy:
+    """Stands in for an adapter until somebody calls one of its methods."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+        return getattr(self._made, name)
+
+
+class Threads:
+    """Independent calls at once. The first error is raised after all calls have ended, so none runs on unseen."""
+
+    def __init__(self) -> None:
+        # Threads start with their first call, so making this before a server forks is safe.
+        self._pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="downwind")
+
+    def __call__(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        if len(calls) == 1:
+            return [calls[0]()]
+        futures = [self._pool.submit(call) for call in calls]
+        wait(futures)
+        return [future.result() for future in futures]
+
+
+def secrets_of(settings: Settings) -> Secrets:
+    from downwind.adapters.secrets import FolderSecrets, SecretManager
+
+    return FolderSecrets(settings.secrets_folder) if settings.secrets_folder else SecretManager(settings.project)
+
+
+def make_world(settings: Settings) -> World:
+    secrets: Any = Lazy(lambda: secrets_of(settings))
+    timeout = settings.timing.effect
+
+    def store(bucket: str) -> Any:
+        def make() -> Any:
+            from downwind.adapters.gcs import GcsStore
+
+            return GcsStore(bucket, project=settings.project, timeout=timeout)
+
+        return Lazy(make)
+
+    def repository() -> Any:
+        from downwind.adapters.repository import GitRepository
+
+        return GitRepository(secrets, timeout=timeout)
+
+    def builds() -> Any:
+        from downwind.adapters.cloud_build import CloudBuilds
+
+        return CloudBuilds(settings.cloud_build_endpoint, timeout=timeout)
+
+    def registry() -> Any:
+        from downwind.adapters.registry import OciRegistry
+
+        return OciRegistry(timeout=timeout)
+
+    def renderer() -> Any:
+        from downwind.adapters.plain_renderer import PlainRenderer
+
+        return PlainRenderer()
+
+    def pipelines() -> Any:
+        from downwind.adapters.gate import GatePipelines
+
+        return GatePipelines(settings.gate_url, headers=gate_headers(settings, secrets), timeout=timeout)
+
+    def publisher() -> Any:
+        from downwind.adapters.pubsub import PubsubPublisher
+
+        return PubsubPublisher(settings.project, prefix=settings.topic_prefix)
+
+    lazy: Callable[[Callable[[], Any]], Any] = Lazy
+    return World(
+        ledger=store(settings.ledger_bucket),
+        work=store(settings.work_bucket),
+        catalog=store(settings.catalog_bucket),
+        bundles=store(settings.bundles_bucket),
+        bundles_bucket=settings.bundles_bucket,
+        repository=lazy(repository),
+        builds=lazy(builds),
+        registry=lazy(registry),
+        renderer=lazy(renderer),
+        pipelines=lazy(pipelines),
+        publisher=lazy(publisher),
+        timing=settings.timing,
+        monotonic=time.monotonic,
+        side_by_side=Threads(),
+    )
+
+
+def gate_headers(settings: Settings, secrets: Secrets) -> Callable[[], Mapping[str, str]] | None:
+    name = settings.gate_token_secret
+    if name is None:
+        return None
+    return lambda: {"Authorization": f"Bearer {secrets.read(name)}"}
+
+
+def make_tokens(settings: Settings) -> Callable[[str | None], None] | None:
+    """Checks the Authorization header of a Pub/Sub push; None where the local world has switched it off."""
+    if settings.push_audience is None or settings.push_email is None:
+        return None
+    from downwind.adapters.identity import IdTokens
+
+    return IdTokens(settings.push_audience, settings.push_email, settings.certs_url).verify
