@@ -62,7 +62,9 @@ def _push(repository: str, also: tuple[str, ...], ref: str, update: Mapping[str,
     kind = fields.word(update.get("updateType"), "updateType")
     before = None if kind == "CREATE" else fields.object_id(update.get("oldId"), "oldId")
     after = None if kind == "DELETE" else fields.object_id(update.get("newId"), "newId")
-    if after is None and (before is None or kind not in {"DELETE", None}):
+    if after is None and before is None:
+        raise Refused("neither oldId nor newId is there", field="newId")
+    if after is None and kind not in {"DELETE", None}:
         raise Refused("newId is missing", field="newId")
     return Push(
         repository=repository,
