@@ -33,7 +33,8 @@ class CloudBuilds:
             transport="rest",
             client_options={"api_endpoint": self._endpoint} if endpoint else None,
         )
-        self._session = AuthorizedSession(credentials)
+        # Any: google-auth is typed in part.
+        self._session: Any = AuthorizedSession(credentials)
 
     def close(self) -> None:
         self._session.close()

@@ -95,7 +95,7 @@ class GitServer(HttpPart):
             _git(self._data, "init", "--quiet", "--bare", "--initial-branch=main", str(path))
             for key, value in _CONFIG.items():
                 _git(path, "config", key, value)
-            _write(path / _ANNOUNCED, {})
+            _write(path / _ANNOUNCED, {"number": 0, "refs": {}})
             return True
 
     def _list(self, _request: Request) -> Response:
@@ -155,8 +155,9 @@ class GitServer(HttpPart):
     def _announce(self, repository: str) -> None:
         """Publishes the difference between what was announced and what stands. Under the repository's lock."""
         path = self._path(repository)
-        before: dict[str, str] = json.loads((path / _ANNOUNCED).read_text())
-        after = _refs(path)
+        announced = json.loads((path / _ANNOUNCED).read_text())
+        before: dict[str, str] = announced["refs"]
+        after, commits = _refs(path)
         updates = {
             ref: _ref_update(path, ref, before.get(ref), after.get(ref))
             for ref in sorted(before.keys() | after.keys())
@@ -172,10 +173,11 @@ class GitServer(HttpPart):
         }
         self._outbox.publish(self._pubsub_url, self._project, "repo-pushes", json.dumps(event).encode(), {})
         if self._builds_url is not None:
-            changes = [{"ref": ref, "old": before.get(ref), "new": after.get(ref)} for ref in updates]
-            push = {"repository": repository, "url": self.address(repository), "updates": changes}
+            changes = [{"ref": ref, "new": after.get(ref), "commit": commits.get(ref)} for ref in updates]
+            # A push cut off right here is announced again at the next start, by the same number.
+            push = {"repository": repository, "number": announced["number"] + 1, "updates": changes}
             self._outbox.post(f"{self._builds_url}/-/push", push)
-        _write(path / _ANNOUNCED, after)
+        _write(path / _ANNOUNCED, {"number": announced["number"] + 1, "refs": after})
 
     def _path(self, repository: str) -> Path:
         return self._data / f"{repository}.git"
@@ -207,9 +209,13 @@ def _git(path: Path, *arguments: str) -> str:
     return done.stdout.decode()
 
 
-def _refs(path: Path) -> dict[str, str]:
-    lines = _git(path, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()
-    return {ref: value for value, ref in (line.split(" ", 1) for line in lines)}
+def _refs(path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """What each ref holds, and the commit behind it where there is one."""
+    form = "--format=%(refname) %(objectname) %(objecttype) %(*objectname) %(*objecttype)"
+    rows = [line.split(" ") for line in _git(path, "for-each-ref", form).splitlines()]
+    values = {row[0]: row[1] for row in rows}
+    commits = {row[0]: row[1] if row[2] == "commit" else row[3] for row in rows if "commit" in {row[2], row[4]}}
+    return values, commits
 
 
 def _ref_update(path: Path, ref: str, old: str | None, new: str | None) -> dict[str, str]:

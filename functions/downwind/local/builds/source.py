@@ -1,0 +1,47 @@
+"""A commit of the local git server into a folder, with the git that is installed."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from downwind.local.builds.failure import BuildFailure
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def checkout(address: str, commit: str, workspace: Path) -> None:
+    """One shallow fetch of exactly that commit. Raises BuildFailure when there is none."""
+    if not _COMMIT.fullmatch(commit):
+        raise BuildFailure(f"{commit} is no commit id")
+    workspace.mkdir(parents=True)
+    _git(workspace, "init", "--quiet", ".")
+    _git(workspace, "fetch", "--quiet", "--depth=1", "--no-tags", address, commit)
+    _git(workspace, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit)
+
+
+def commit_of(address: str, ref: str) -> str:
+    """The commit that a full ref name stands for now."""
+    listed = _git(None, "ls-remote", "--", address, ref, f"{ref}^{{}}")
+    found = {name: value for value, name in (line.split("\t", 1) for line in listed.splitlines())}
+    commit = found.get(f"{ref}^{{}}") or found.get(ref)
+    if commit is None:
+        raise BuildFailure(f"no {ref} in {address}")
+    return commit
+
+
+def _git(directory: Path | None, *arguments: str) -> str:
+    keep = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+    quiet = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    done = subprocess.run(
+        ["git", *arguments],
+        cwd=directory,
+        env=keep | quiet,
+        check=False,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+    if done.returncode:
+        raise BuildFailure(f"git {arguments[0]}: {done.stderr.decode(errors='replace').strip()[-500:]}")
+    return done.stdout.decode()
