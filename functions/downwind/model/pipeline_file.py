@@ -1,0 +1,56 @@
+"""A pipeline as a file in `pipelines/`: Spinnaker's own JSON, with `{{…}}` where one environment differs from the next."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from downwind.errors import Refused
+
+PLACEHOLDERS = ("application", "environment", "bundles", "namespace", "account", "artifact_account")
+_PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+
+
+def fill(
+    document: Mapping[str, Any],
+    *,
+    application: str,
+    environment: str,
+    bundles_bucket: str,
+    namespace: str,
+    account: str,
+    artifact_account: str = "gcs",
+    file: str = "the pipeline",
+) -> dict[str, Any]:
+    """A copy with every `{{name}}` in its strings (keys stay) replaced; `{{bundles}}` is the bucket's bare name,
+    `{{account}}` Spinnaker's Kubernetes account, `{{artifact_account}}` the one that reads from Cloud Storage.
+    Refused: a placeholder that nobody knows; the error names `file` and the field's path."""
+    values = {
+        "application": application,
+        "environment": environment,
+        "bundles": bundles_bucket,
+        "namespace": namespace,
+        "account": account,
+        "artifact_account": artifact_account,
+    }
+    return {key: _fill(value, values, file, key) for key, value in document.items()}
+
+
+def _fill(value: Any, values: Mapping[str, str], file: str, field: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _fill(item, values, file, f"{field}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fill(item, values, file, f"{field}[{number}]") for number, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def replace(found: re.Match[str]) -> str:
+        name = found[1].strip()
+        if name not in values:
+            raise Refused(
+                f"{file}: {field}: unknown placeholder {found[0]}",
+                field=field,
+                fix="use one of " + ", ".join(f"{{{{{known}}}}}" for known in PLACEHOLDERS),
+            )
+        return values[name]
+
+    return _PLACEHOLDER.sub(replace, value)

@@ -1,0 +1,124 @@
+"""Pipelines as files: placeholders are filled, unknown ones refused; the shipped files are what design.md 5 asks for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from downwind.errors import Refused
+from downwind.model.execution import is_fence
+from downwind.model.pipeline_file import PLACEHOLDERS, fill
+
+PIPELINES = Path(__file__).parents[3] / "pipelines"
+FILES = sorted(path.name for path in PIPELINES.glob("*.json"))
+
+
+def filled(document: dict[str, Any]) -> dict[str, Any]:
+    return fill(
+        document,
+        application="shop",
+        environment="staging",
+        bundles_bucket="acme-bundles",
+        namespace="shop-staging",
+        account="k8s",
+        artifact_account="store",
+        file="p.json",
+    )
+
+
+def shipped(name: str) -> dict[str, Any]:
+    return filled(json.loads((PIPELINES / name).read_text()))
+
+
+def test_every_placeholder_is_filled_wherever_it_stands() -> None:
+    document = {"a": [{"b": "{{application}}/{{ environment }}", "{{account}}": 7}], "c": None}
+    assert filled(document) == {"a": [{"b": "shop/staging", "{{account}}": 7}], "c": None}
+    assert filled({"all": "".join(f"{{{{{name}}}}} " for name in PLACEHOLDERS)}) == {
+        "all": "shop staging acme-bundles shop-staging k8s store "
+    }
+
+
+def test_expressions_of_spinnaker_are_left_alone() -> None:
+    text = "${trigger['downwind']['sequence']}"
+    assert filled({"a": text}) == {"a": text}
+
+
+def test_filling_leaves_the_file_as_it_was() -> None:
+    document = {"a": ["{{account}}"]}
+    filled(document)
+    assert document == {"a": ["{{account}}"]}
+
+
+def test_an_unknown_placeholder_is_refused_with_file_field_and_fix() -> None:
+    with pytest.raises(Refused) as refusal:
+        filled({"stages": [{}, {"name": "{{project}}"}]})
+    assert refusal.value.reason == "p.json: stages[1].name: unknown placeholder {{project}}"
+    assert refusal.value.field == "stages[1].name"
+    assert refusal.value.fix is not None
+    assert "{{bundles}}" in refusal.value.fix
+
+
+def test_staging_and_production_are_shipped() -> None:
+    assert FILES == ["deploy-production.json", "deploy-staging.json"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_shipped_pipeline_starts_with_a_precondition_and_the_fence(name: str) -> None:
+    precondition, fence = shipped(name)["stages"][:2]
+    check = precondition["preconditions"][0]
+    assert (precondition["type"], check["type"], check["failPipeline"]) == ("checkPreconditions", "expression", True)
+    assert "trigger['downwind']['application'] == 'shop'" in check["context"]["expression"]
+    assert "trigger['downwind']['environment'] == 'staging'" in check["context"]["expression"]
+    assert "use downwind deploy" in check["context"]["failureMessage"]
+    assert is_fence(fence)
+    assert fence["requisiteStageRefIds"] == [precondition["refId"]]
+    assert fence["manifests"] == [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": "downwind.shop.staging",
+                "namespace": "shop-staging",
+                "labels": {"downwind.dev/fence": "true"},
+                "annotations": {
+                    "downwind.dev/owner": "shop/staging",
+                    "downwind.dev/sequence": "${trigger['downwind']['sequence']}",
+                    "downwind.dev/attempt": "${trigger['downwind']['attempt']}",
+                    "downwind.dev/execution": "${execution.id}",
+                    "strategy.spinnaker.io/versioned": "false",
+                },
+            },
+        }
+    ]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_shipped_pipeline_deploys_the_pinned_bundle_untouched(name: str) -> None:
+    document = shipped(name)
+    deploy = document["stages"][-1]
+    assert document["spelEvaluator"] == "v4"
+    assert (document["limitConcurrent"], document["keepWaitingPipelines"]) == (True, False)
+    assert document["expectedArtifacts"] == [
+        {
+            "id": deploy["manifestArtifactId"],
+            "displayName": "bundle",
+            "matchArtifact": {"type": "gcs/object", "name": "gs://acme-bundles/shop/staging"},
+            "usePriorArtifact": False,
+            "useDefaultArtifact": False,
+        }
+    ]
+    assert (deploy["type"], deploy["source"]) == ("deployManifest", "artifact")
+    assert (deploy["skipExpressionEvaluation"], deploy["enableArtifactBinding"]) == (True, False)
+    assert (deploy["account"], deploy["manifestArtifactAccount"]) == ("k8s", "store")
+
+
+def test_production_waits_for_a_judgment_between_fence_and_deploy() -> None:
+    kinds = [stage["type"] for stage in shipped("deploy-production.json")["stages"]]
+    assert kinds == ["checkPreconditions", "deployManifest", "manualJudgment", "deployManifest"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_stage_of_a_shipped_pipeline_follows_the_one_before(name: str) -> None:
+    stages = shipped(name)["stages"]
+    assert [stage["requisiteStageRefIds"] for stage in stages[1:]] == [[stage["refId"]] for stage in stages[:-1]]
