@@ -47,12 +47,14 @@ class Faults:
             ]
 
     def meet(self, method: str, *, after: bool) -> None:
-        """Raises the fault that waits for this call, if there is one."""
+        """Raises the fault whose turn it is, if one waits for this method. Those of one method come in the order ordered."""
         with self._lock:
-            for fault in self._faults:
-                if fault.method == method and fault.after == after:
-                    fault.times -= 1
-                    if not fault.times:
-                        self._faults.remove(fault)
-                    reason = _REASONS.get(fault.status, "backendError")
-                    raise StorageError(fault.status, reason, f"storage: a fault ordered for {method}")
+            fault = next((one for one in self._faults if one.method == method), None)
+            if fault is None or fault.after != after:
+                return
+            fault.times -= 1
+            if not fault.times:
+                self._faults.remove(fault)
+        raise StorageError(
+            fault.status, _REASONS.get(fault.status, "backendError"), f"storage: a fault ordered for {method}"
+        )
