@@ -72,7 +72,7 @@ class State:
         self.changed: Callable[[Live], None] = lambda _live: None
         """Called, under the lock, for each subscription that came, changed or went."""
         self._depth = 0
-        self._db = sqlite3.connect(data / "pubsub.sqlite", check_same_thread=False, isolation_level=None)
+        self._db = sqlite3.connect(data / "pubsub.sqlite", timeout=0, check_same_thread=False, isolation_level=None)
         for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
             self._db.execute(f"PRAGMA {pragma}").fetchall()
         self._db.executescript(_SCHEMA)

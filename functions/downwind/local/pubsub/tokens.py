@@ -15,6 +15,10 @@ from google.auth import crypt, jwt
 
 from downwind.local.pubsub.state import State
 
+# google-auth is typed in part only.
+_crypt: Any = crypt
+_jwt: Any = jwt
+
 ISSUER = "https://accounts.google.com"
 _LIFE = 3600
 _RENEW = 1800
@@ -52,8 +56,8 @@ class Tokens:
         number = str(10**20 + int.from_bytes(hashlib.sha256(email.encode()).digest()[:8], "big"))
         claims: dict[str, Any] = {"aud": audience, "azp": number, "email": email, "email_verified": True}
         claims |= {"exp": now + _LIFE, "iat": now, "iss": ISSUER, "sub": number}
-        signer = crypt.RSASigner(key, _key_id(key))  # type: ignore[no-untyped-call]  # google-auth has no types here
-        return bytes(jwt.encode(signer, claims)).decode()  # type: ignore[no-untyped-call]  # nor here
+        signer = _crypt.RSASigner(key, _key_id(key))
+        return bytes(_jwt.encode(signer, claims)).decode()
 
     def _key(self) -> rsa.RSAPrivateKey:
         if self._pem is None:
