@@ -34,6 +34,8 @@ class Settings:
     echo_secret: str | None = None
     cloud_build_endpoint: str | None = None
     """Only the local world sets it."""
+    registry_mirror: str | None = None
+    """Host that answers for every registry, by whole name; only the local world sets it."""
     secrets_folder: str | None = None
     local: bool = False
     timing: Timing = CLOUD_TIMING
@@ -49,6 +51,7 @@ _OPTIONAL = (
     "github_secrets",
     "echo_secret",
     "cloud_build_endpoint",
+    "registry_mirror",
     "secrets_folder",
 )
 
@@ -66,7 +69,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         ]
         problems += [
             f"DOWNWIND_{name.upper()} is for the local world (DOWNWIND_LOCAL=1) only"
-            for name in ("certs_url", "cloud_build_endpoint")
+            for name in ("certs_url", "cloud_build_endpoint", "registry_mirror")
             if values[name]
         ]
     known = {f"DOWNWIND_{name.upper()}" for name in (*_REQUIRED, *_OPTIONAL)} | {"DOWNWIND_LOCAL"}

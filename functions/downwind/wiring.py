@@ -75,7 +75,7 @@ def make_world(settings: Settings) -> World:
     def registry() -> Any:
         from downwind.adapters.registry import OciRegistry
 
-        return OciRegistry(timeout=timeout)
+        return OciRegistry(timeout=timeout, mirror=settings.registry_mirror)
 
     def renderer() -> Any:
         from downwind.adapters.plain_renderer import PlainRenderer

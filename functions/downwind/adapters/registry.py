@@ -36,10 +36,14 @@ def loopback(host: str) -> bool:
 class OciRegistry:
     """Implements `ports.Registry`: anonymous, but with this service account's token at Google's registries.
 
-    `plain_http(host)` says where http is spoken instead of https.
+    `plain_http(host)` says where http is spoken instead of https. `mirror`: the one host that answers for every registry,
+    by whole name (the local world).
     """
 
-    def __init__(self, *, plain_http: Callable[[str], bool] = loopback, timeout: float = 20) -> None:
+    def __init__(
+        self, *, plain_http: Callable[[str], bool] = loopback, timeout: float = 20, mirror: str | None = None
+    ) -> None:
+        self._mirror = mirror
         self._google: Any = None
         self._mutex = threading.Lock()
         self._session = OciSession(plain_http, self._token, timeout)
@@ -69,7 +73,7 @@ class OciRegistry:
         if not isinstance(config, dict) or config.get("mediaType") not in _CONFIGS:
             return {}
         blob = _checked(str(config.get("digest")))
-        host, repository = split_name(name)
+        host, repository = self._place(name)
         found = self._session.ask("GET", host, repository, f"blobs/{blob}", accept="*/*", limit=_MAX)
         if found.status != 200:
             raise Refused(f"the config of {name}@{digest} can't be read ({found.status})", field="image")
@@ -77,9 +81,15 @@ class OciRegistry:
         labels = inner.get("Labels") if isinstance(inner, dict) else None
         return {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
 
+    def _place(self, name: str) -> tuple[str, str]:
+        host, repository = split_name(name)
+        if self._mirror is None or loopback(host):
+            return host, repository
+        return self._mirror, f"{host}/{repository}"
+
     def _manifest(self, method: str, name: str, reference: str) -> Answer | None:
         """None: there is none (or no such repository)."""
-        host, repository = split_name(name)
+        host, repository = self._place(name)
         path = f"manifests/{quote(reference, safe=':')}"
         answer = self._session.ask(method, host, repository, path, accept=_ACCEPT, limit=_MAX)
         if answer.status == 404:

@@ -187,7 +187,8 @@ class RegistryServer(HttpPart):
 
     def _publish(self, action: str, name: str, digest: str | None, tag: str | None) -> None:
         """Before the answer: who pushed and got no answer pushes again."""
-        full = f"127.0.0.1:{self.port}/{name}"
+        # A name that begins with a host was pushed here in that registry's place.
+        full = name if "." in name.partition("/")[0] else f"127.0.0.1:{self.port}/{name}"
         event = {"action": action}
         event |= {"digest": f"{full}@{digest}"} if digest else {}
         event |= {"tag": f"{full}:{tag}"} if tag else {}

@@ -18,9 +18,11 @@ _IGNORED_WITH_VALUE = {"--cache-from", "--cache-to", "--network", "--progress", 
 
 @dataclass(slots=True)
 class Docker:
-    """The images of one build, by full reference. As on Cloud Build, they are gone when it ends unless pushed."""
+    """The images of one build, by full reference. As on Cloud Build, they are gone when it ends unless pushed.
+    `mirror`: the registry on this machine that takes what is meant for any other."""
 
     workspace: Path
+    mirror: str | None = None
     images: dict[str, Image] = field(default_factory=dict)
 
     def run(self, arguments: Sequence[str], directory: Path, say: Callable[[str], None]) -> None:
@@ -45,7 +47,7 @@ class Docker:
         """(full reference, digest)"""
         full = full_reference(reference)
         image = self._find(full)
-        upload(image, full)
+        upload(image, full, mirror=self.mirror)
         say(f"pushed {full}: digest: {image.digest}")
         return full, image.digest
 

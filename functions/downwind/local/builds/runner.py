@@ -32,7 +32,9 @@ class Runner:
         announce: Callable[[dict[str, Any]], None],
         address: Callable[[str], str],
         workers: int = 2,
+        mirror: str | None = None,
     ) -> None:
+        self._mirror = mirror
         self._workspaces = data / "workspaces"
         self._logs = data / "logs"
         self._store = store
@@ -136,7 +138,7 @@ class Runner:
             logbook.say(f"FETCHSOURCE {resolved['repoName']} at {resolved['commitSha']}")
             with logbook.timed(body["timing"], "FETCHSOURCE"), _kind(body, "FETCH_SOURCE_FAILED"):
                 source.checkout(self._address(resolved["repoName"]), resolved["commitSha"], tree)
-        docker = Docker(tree)
+        docker = Docker(tree, mirror=self._mirror)
         with logbook.timed(body["timing"], "BUILD"), _kind(body, "USER_BUILD_STEP"):
             for number, step in enumerate(body["steps"]):
                 self._step(body, number, step, docker, workspace, deadline, stop, logbook)

@@ -40,6 +40,7 @@ class BuildsServer(HttpPart):
         git_url: str,
         project_number: str = "123456789012",
         workers: int = 2,
+        mirror: str | None = None,
     ) -> None:
         super().__init__(port)
         self._outbox = outbox
@@ -58,7 +59,9 @@ class BuildsServer(HttpPart):
             address=address,
             log_url=lambda build: f"{self.url}/-/logs/{build}",
         )
-        self._runner = Runner(data, self._store, announce=self._announce, address=address, workers=workers)
+        self._runner = Runner(
+            data, self._store, announce=self._announce, address=address, workers=workers, mirror=mirror
+        )
 
     def routes(self) -> Iterable[tuple[tuple[str, ...], str, Handler]]:
         yield ("POST",), "/-/push", self._api(self._push)

@@ -21,15 +21,21 @@ def full_reference(reference: str) -> str:
     return f"{match['host']}/{match['name']}:{match['tag'] or 'latest'}"
 
 
-def upload(image: Image, reference: str, *, timeout: float = 20) -> None:
-    """Pushes what the registry does not have yet, the manifest last, so that a tag never names half an image."""
+def upload(image: Image, reference: str, *, timeout: float = 20, mirror: str | None = None) -> None:
+    """Pushes what the registry does not have yet, the manifest last, so that a tag never names half an image.
+
+    A registry that is not on this machine is played by `mirror`, under the whole name: nothing in a repository has to be
+    changed to be built here.
+    """
     match = _REFERENCE.fullmatch(full_reference(reference))
-    if match is None or match["host"].partition(":")[0] not in {"127.0.0.1", "localhost"}:
-        raise BuildFailure(
-            f"{reference}: the local builder pushes to registries on this machine only; "
-            "take the image's name from a substitution and set it in the local trigger"
-        )
-    base = f"http://{match['host']}/v2/{match['name']}"
+    if match is None:
+        raise BuildFailure(f"{reference} is no image name")
+    host, name = match["host"], match["name"]
+    if host.partition(":")[0] not in {"127.0.0.1", "localhost"}:
+        if mirror is None:
+            raise BuildFailure(f"{reference}: the local builder pushes to registries on this machine only")
+        host, name = mirror, f"{host}/{name}"
+    base = f"http://{host}/v2/{name}"
     try:
         with requests.Session() as session:
             session.trust_env = False

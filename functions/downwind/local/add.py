@@ -1,0 +1,123 @@
+"""Brings an application into the local world: repository, trigger, pipelines, catalog. What the bootstrap and people do in the
+cloud, from the same files; only endpoints differ."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import downwind
+from downwind.errors import Refused
+from downwind.local.calls import call
+from downwind.local.world_file import BUCKETS, PROJECT, LocalWorld
+from downwind.model.catalog import Application, Environment
+from downwind.model.pipeline_file import fill
+from downwind.model.read_catalog import read_application
+from downwind.perform.catalog import apply
+from downwind.render.yaml_reader import read_documents
+from downwind.settings import read_settings
+from downwind.wiring import make_world
+
+ACCOUNT = "local"
+CATALOG_FILE = "downwind.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """`remote`: where to push to."""
+
+    application: Application
+    remote: str
+
+
+def add(world: LocalWorld, directory: Path, say: Callable[[str], None]) -> Added:
+    """Can be repeated. Refused with the file and the field when the directory is not an application's."""
+    file = directory / CATALOG_FILE
+    if not file.is_file():
+        raise Refused(f"{directory} has no {CATALOG_FILE}", fix=f"write one: downwind app init > {CATALOG_FILE}")
+    documents = read_documents(str(file), file.read_bytes())
+    if len(documents) != 1:
+        raise Refused(f"{file} must hold one document", fix="one application a file")
+    given = read_application(documents[0])
+    remote = f"{world.url('git')}/{given.name}.git"
+    call("PUT", f"{world.url('git')}/-/repositories/{given.name}")
+    say(f"repository {remote}")
+    localized = _localized(documents[0], given, remote)
+    application = read_application(localized)
+    if application.build is not None:
+        _trigger(world, application)
+        say(f"trigger {application.build.trigger} runs cloudbuild.yaml on each push")
+    for environment in application.environments:
+        source = _save_pipeline(world, application, environment, directory)
+        say(f"pipeline {environment.pipeline_application}/{environment.pipeline} from {source}")
+    text = yaml.safe_dump(localized, sort_keys=False, allow_unicode=True).encode()
+    for line in apply(connect(world), application, text):
+        say(line)
+    return Added(application=application, remote=remote)
+
+
+def connect(world: LocalWorld) -> Any:
+    """The same ports as the functions have, from this process."""
+    environment = world.environment()
+    os.environ.update({name: value for name, value in environment.items() if name.endswith("_EMULATOR_HOST")})
+    return make_world(read_settings(environment))
+
+
+def _localized(document: dict[str, Any], given: Application, remote: str) -> dict[str, Any]:
+    """The catalog file with this world's endpoints: the repository's address, and the project of its trigger."""
+    also = [given.repository.address, *given.repository.also, f"projects/{PROJECT}/repos/{given.name}"]
+    changed = {**document, "repository": {"address": remote, "also": list(dict.fromkeys(also))}}
+    if given.build is not None:
+        trigger = (
+            f"projects/{PROJECT}/locations/{given.build.location}/triggers/{given.build.trigger.rpartition('/')[2]}"
+        )
+        changed["build"] = {**document["build"], "trigger": trigger}
+    return changed
+
+
+def _trigger(world: LocalWorld, application: Application) -> None:
+    """As `gcloud builds triggers create cloud-source-repositories` makes it. With `start: true` Downwind runs it itself."""
+    rule = application.build
+    if rule is None:
+        return
+    base = f"{world.url('builds')}/v1/projects/{PROJECT}/locations/{rule.location}/triggers"
+    name = rule.trigger.rpartition("/")[2]
+    listed = call("GET", base) or {}
+    if any(each["name"] == name for each in listed.get("triggers", ())):
+        return
+    pattern = "^$" if rule.start else ".*"
+    template = {"projectId": PROJECT, "repoName": application.name, "branchName": pattern}
+    call("POST", base, {"name": name, "filename": "cloudbuild.yaml", "triggerTemplate": template})
+
+
+def _save_pipeline(world: LocalWorld, application: Application, environment: Environment, directory: Path) -> str:
+    """The application's own `pipelines/<name>.json`, else the one shipped: with a judgment where another environment feeds it."""
+    own = directory / "pipelines" / f"{environment.pipeline}.json"
+    shipped = shipped_pipelines() / ("deploy-production.json" if environment.after else "deploy-staging.json")
+    file = own if own.is_file() else shipped
+    try:
+        template = json.loads(file.read_text())
+    except ValueError as error:
+        raise Refused(f"{file} is not JSON: {error}") from error
+    document = fill(
+        template,
+        application=application.name,
+        environment=environment.name,
+        bundles_bucket=BUCKETS["bundles"],
+        namespace=environment.namespace,
+        account=ACCOUNT,
+        file=str(file),
+    )
+    document |= {"application": environment.pipeline_application, "name": environment.pipeline}
+    connect(world).pipelines.save(document)
+    return str(own.relative_to(directory)) if file is own else f"Downwind's pipelines/{file.name}"
+
+
+def shipped_pipelines() -> Path:
+    """`pipelines/` of a checkout, or its copy in an installed wheel."""
+    beside = Path(downwind.__file__).parent.parent.parent / "pipelines"
+    return beside if beside.is_dir() else Path(__file__).parent / "pipelines"
