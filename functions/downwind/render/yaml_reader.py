@@ -1,5 +1,6 @@
 """Reads files of Kubernetes manifests as Kubernetes itself reads them, without trusting them."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,8 @@ from downwind.errors import Refused
 from downwind.render.json_reader import read_json
 from downwind.render.limits import LIMITS, Limits
 from downwind.render.yaml_events import Builder
+
+_BYTE_ORDER_MARK = re.compile("\ufeff")  # inside a file (two were joined) readers take it for nothing, or for a letter
 
 
 def read_documents(name: str, data: bytes, limits: Limits = LIMITS, *, loader: Any = None) -> list[dict[str, Any]]:
@@ -40,7 +43,7 @@ def read_documents(name: str, data: bytes, limits: Limits = LIMITS, *, loader: A
 def _read_yaml(name: str, text: str, limits: Limits, loader: Any) -> list[tuple[Any, int]]:
     import yaml
 
-    odd = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    odd = yaml.reader.Reader.NON_PRINTABLE.search(text) or _BYTE_ORDER_MARK.search(text)
     if odd:
         line = text.count("\n", 0, odd.start()) + 1
         raise Refused(
