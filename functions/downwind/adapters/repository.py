@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 MAX_PACK = 128 << 20
 _CACHED_COMMITS = 4
-_CACHED_BYTES = 64 << 20
 
 
 class GitRepository:
@@ -30,9 +29,10 @@ class GitRepository:
     take it). The last few commits are kept in memory, since the environments of one release read the same one.
     """
 
-    def __init__(self, secrets: Secrets | None = None, timeout: float = 20) -> None:
+    def __init__(self, secrets: Secrets | None = None, timeout: float = 20, *, cache_bytes: int = 64 << 20) -> None:
         self._secrets = secrets
         self._timeout = timeout
+        self._cache_bytes = cache_bytes
         self._cache: OrderedDict[tuple[str, str, str | None], Tree] = OrderedDict()
         self._mutex = threading.Lock()
 
@@ -63,7 +63,10 @@ class GitRepository:
         tree = self._fetch(address, commit, credentials)
         with self._mutex:
             self._cache[key] = tree
-            while len(self._cache) > _CACHED_COMMITS or sum(tree.size for tree in self._cache.values()) > _CACHED_BYTES:
+            while (
+                len(self._cache) > _CACHED_COMMITS
+                or sum(tree.size for tree in self._cache.values()) > self._cache_bytes
+            ):
                 self._cache.popitem(last=False)  # the newest too, when it alone is over the bound
         return tree
 
