@@ -1,0 +1,206 @@
+"""A local Gate with a real local Cloud Storage behind it and a catcher for Echo's events, and a client that waits."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from werkzeug.wrappers import Request, Response
+
+from downwind.local.gate import GateServer
+from downwind.local.http import Handler, HttpPart
+from downwind.local.outbox import Outbox
+from downwind.local.storage import StorageServer
+from downwind.model.execution import FINISHED, Execution, read_execution
+from downwind.model.pipeline_file import fill
+
+ROOT = Path(__file__).parents[3]
+PATIENCE = 20.0
+
+
+class Catcher(HttpPart):
+    """Takes Echo's events as `receive` would, and keeps them."""
+
+    name = "catcher"
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.arrived = threading.Condition()
+        super().__init__()
+
+    def routes(self) -> Iterable[tuple[tuple[str, ...], str, Handler]]:
+        return [(("POST",), "/receive", self._take)]
+
+    def _take(self, request: Request) -> Response:
+        with self.arrived:
+            self.events.append({"headers": dict(request.headers), "body": json.loads(request.data)})
+            self.arrived.notify_all()
+        return Response(status=204)
+
+    def kinds(self, execution_id: str) -> list[str]:
+        return [
+            e["body"]["details"]["type"] for e in self.events if e["body"]["content"]["executionId"] == execution_id
+        ]
+
+    def wait_for(self, reached: Callable[[], bool]) -> None:
+        with self.arrived:
+            assert self.arrived.wait_for(reached, PATIENCE), [e["body"]["details"]["type"] for e in self.events]
+
+
+class Lab:
+    """The parts, and calls to Gate. `kill` leaves everything as a kill -9 would, `restart` starts it again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.catcher = Catcher()
+        self.storage = StorageServer(folder / "storage")
+        self.outbox = Outbox(folder / "outbox.db", pause=0.01)
+        self.http = requests.Session()
+        self.catcher.start()
+        self.storage.start()
+        self.gate = self._new_gate()
+
+    def _new_gate(self, port: int = 0) -> GateServer:
+        gate = GateServer(
+            self.folder / "gate",
+            port=port,
+            outbox=self.outbox,
+            storage_url=self.storage.url,
+            receive_url=f"{self.catcher.url}/receive",
+            echo_secret="swordfish",
+            task_seconds=0.001,
+        )
+        gate.start()
+        return gate
+
+    def restart(self) -> None:
+        port = self.gate.port
+        self.gate.stop()
+        self.gate = self._new_gate(port)
+
+    def stop(self) -> None:
+        self.http.close()
+        self.gate.stop()
+        self.outbox.stop()
+        self.storage.stop()
+        self.catcher.stop()
+
+    def call(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
+        return self.http.request(method, self.gate.url + path, json=body, timeout=PATIENCE, **more)
+
+    def save(self, *stages: dict[str, Any], name: str = "p", application: str = "shop", **more: Any) -> None:
+        document = {"application": application, "name": name, "stages": list(stages), **more}
+        assert self.call("POST", "/pipelines", document).status_code == 200
+
+    def ship(self, file: str, *, environment: str) -> dict[str, Any]:
+        """Saves one of the shipped pipelines."""
+        document = json.loads((ROOT / "pipelines" / file).read_text())
+        filled = fill(
+            document,
+            application="shop",
+            environment=environment,
+            bundles_bucket="bundles",
+            namespace="shop",
+            account="local",
+        )
+        assert self.call("POST", "/pipelines", filled).status_code == 200
+        return filled
+
+    def start(self, name: str = "p", body: Any = None, application: str = "shop") -> str:
+        answer = self.call("POST", f"/pipelines/{application}/{name}", body if body is not None else {})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["ref"]).removeprefix("/pipelines/")
+
+    def rollout(self, name: str, sequence: int, environment: str, sent: dict[str, str] | None = None) -> str:
+        """Starts as Downwind does, with the stamped bundle of that sequence; `sent` differs from the right words."""
+        bundle = self.bundle(sequence, environment)
+        downwind = {
+            "application": "shop",
+            "environment": environment,
+            "sequence": str(sequence),
+            "attempt": "0",
+            **(sent or {}),
+        }
+        trigger = {
+            "type": "downwind",
+            "correlationId": f"c-{environment}-{sequence}-{downwind['attempt']}",
+            "downwind": downwind,
+            "artifacts": [bundle],
+            "expectedArtifactIds": ["bundle"],
+        }
+        return self.start(name, trigger)
+
+    def bundle(
+        self, sequence: int, environment: str, image: str = "r.example/shop@sha256:" + "a" * 64
+    ) -> dict[str, Any]:
+        marks = {"downwind.dev/owner": f"shop/{environment}", "downwind.dev/sequence": str(sequence)}
+        guard = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": f"downwind.shop.{environment}.guard",
+                "namespace": "shop",
+                "annotations": {**marks, "strategy.spinnaker.io/versioned": "false"},
+            },
+        }
+        pod = {"spec": {"containers": [{"name": "web", "image": image}]}}
+        web = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "web", "namespace": "shop", "annotations": {**marks, "note": "${execution.id}"}},
+            "spec": {"replicas": 1, "template": pod},
+        }
+        text = "\n---\n".join(json.dumps(item) for item in (guard, web))
+        return self.store(f"shop/{environment}/rollout/{sequence}.yaml", text, f"gs://bundles/shop/{environment}")
+
+    def store(self, name: str, text: str, artifact: str) -> dict[str, Any]:
+        """Puts the text into the bucket; the artifact that names just this generation."""
+        self.http.post(f"{self.storage.url}/storage/v1/b?project=demo", json={"name": "bundles"}, timeout=PATIENCE)
+        answer = self.http.post(
+            f"{self.storage.url}/upload/storage/v1/b/bundles/o",
+            params={"uploadType": "media", "name": name},
+            data=text.encode(),
+            headers={"Content-Type": "application/yaml"},
+            timeout=PATIENCE,
+        )
+        generation = answer.json()["generation"]
+        reference = f"gs://bundles/{name}#{generation}"
+        return {"type": "gcs/object", "name": artifact, "reference": reference, "version": generation}
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.call("GET", f"/pipelines/{execution_id}").json()
+        return found
+
+    def until(self, execution_id: str, reached: Callable[[Execution], bool]) -> dict[str, Any]:
+        """Polls Gate until the execution is as wanted; its JSON."""
+        waiting = threading.Event()
+        for _ in range(int(PATIENCE / 0.005)):
+            document = self.execution(execution_id)
+            if reached(read_execution(document)):
+                return document
+            waiting.wait(0.005)
+        raise AssertionError(json.dumps(document)[:3000])
+
+    def ended(self, execution_id: str) -> dict[str, Any]:
+        return self.until(execution_id, lambda found: found.status in FINISHED and found.ended is not None)
+
+    def judged_at(self, execution_id: str) -> str:
+        """Waits for a judgment; the id of its stage."""
+        found = read_execution(self.until(execution_id, lambda found: found.judgment is not None)).judgment
+        assert found is not None
+        return found
+
+    def judge(self, execution_id: str, word: str) -> None:
+        stage = self.judged_at(execution_id)
+        answer = self.call("PATCH", f"/pipelines/{execution_id}/stages/{stage}", {"judgmentStatus": word})
+        assert answer.status_code == 200
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    found = Lab(tmp_path)
+    yield found
+    found.stop()
