@@ -1,7 +1,6 @@
 """A git host that the cases can push to: the in-memory twin, and the local git server with a real git in front."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -59,38 +58,38 @@ class GitHost:
         self.address, self.nowhere = server.address("shop"), server.address("none")
         self.repository = GitRepository()
         self.folder = folder
+        self._commits = 0
         folder.mkdir()
         self.git("init", "--quiet", "--initial-branch=main")
 
-    def git(self, *arguments: str) -> str:
-        person = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in PERSON.items()}
+    def git(self, *arguments: str, stdin: bytes = b"") -> str:
+        environment = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_TERMINAL_PROMPT": "0"}
+        person = {f"GIT_COMMITTER_{what}": value for what, value in PERSON.items()}
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_TERMINAL_PROMPT": "0", **person},
+            env=environment | person,
             check=True,
             capture_output=True,
+            input=stdin,
         )
         return done.stdout.decode().strip()
 
     def local_commit(self, files: Mapping[str, bytes], special: Mapping[str, str] | None = None) -> str:
-        """Not pushed. Exactly these files, whatever stood before."""
-        for path in self.folder.iterdir():
-            if path.name != ".git":
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        """On HEAD, not pushed. Exactly these files, whatever stood before."""
+        self._commits += 1
+        stream = [b"commit refs/heads/main", b"committer Dev <dev@example.com> %d +0000" % self._commits, b"data 0"]
+        stream += [b"from refs/heads/main^0"] if self._commits > 1 else []
+        stream += [b"deleteall"]
         for name, data in files.items():
-            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / name).write_bytes(data)
-        self.git("add", "--all")
+            stream += [b"M 100644 inline " + os.fsencode(name), b"data %d" % len(data), data]
         for name, kind in (special or {}).items():
             if kind == "symlink":
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (self.folder / name).symlink_to("elsewhere")
-                self.git("add", name)
+                stream += [b"M 120000 inline " + name.encode(), b"data 9", b"elsewhere"]
             else:
-                self.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},{name}")
-        self.git("commit", "--quiet", "--allow-empty", "--message", "change")
-        return self.git("rev-parse", "HEAD")
+                stream += [b"M 160000 " + b"1" * 40 + b" " + name.encode()]
+        self.git("fast-import", "--quiet", stdin=b"\n".join([*stream, b""]))
+        return self.git("rev-parse", "refs/heads/main")
 
     def commit(self, ref: str, files: Mapping[str, bytes], special: Mapping[str, str] | None = None) -> str:
         commit = self.local_commit(files, special)
