@@ -82,7 +82,7 @@ class StorageServer(HttpPart):
         except StorageError as error:
             if error.status == 501:
                 log.warning(error.message)
-            return error.response(media=media)
+            return error.response(media=media and error.status != 501)
         if mask and response.mimetype == "application/json":
             kept = selection.keep(json.loads(response.get_data()), mask)
             return json_response(kept, response.status_code)
