@@ -227,27 +227,19 @@ def test_an_empty_expectation_is_an_error_at_start(audience: str, email: str) ->
         IdTokens(audience, email)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_keys_are_fetched_once_an_hour(server: KeyServer, key: rsa.RSAPrivateKey) -> None:
-    clock = Clock()
-    tokens = IdTokens(AUDIENCE, EMAIL, f"{server.url}/certs", clock=clock)
+    now = [1000.0]
+    tokens = IdTokens(AUDIENCE, EMAIL, f"{server.url}/certs", clock=lambda: now[0])
     for _ in range(5):
         tokens.verify(f"Bearer {token(key, claims())}")
     assert server.asked == 1
-    clock.now += KEEP + 1
+    now[0] += KEEP + 1
     tokens.verify(f"Bearer {token(key, claims())}")
     assert server.asked == 2
 
 
 def test_a_new_key_is_fetched_at_once(server: KeyServer, key: rsa.RSAPrivateKey, other_key: rsa.RSAPrivateKey) -> None:
-    tokens = IdTokens(AUDIENCE, EMAIL, f"{server.url}/certs", clock=Clock())
+    tokens = IdTokens(AUDIENCE, EMAIL, f"{server.url}/certs", clock=lambda: 1000.0)
     tokens.verify(f"Bearer {token(key, claims())}")
     server.keys["two"] = pem(other_key)
     tokens.verify(f"Bearer {token(other_key, claims(), kid='two')}")
@@ -255,13 +247,13 @@ def test_a_new_key_is_fetched_at_once(server: KeyServer, key: rsa.RSAPrivateKey,
 
 
 def test_unknown_key_ids_cannot_make_us_ask_without_end(server: KeyServer, key: rsa.RSAPrivateKey) -> None:
-    clock = Clock()
-    tokens = IdTokens(AUDIENCE, EMAIL, f"{server.url}/certs", clock=clock)
+    now = [1000.0]
+    tokens = IdTokens(AUDIENCE, EMAIL, f"{server.url}/certs", clock=lambda: now[0])
     for number in range(10):
         with pytest.raises(Unauthorized):
             tokens.verify(f"Bearer {token(key, claims(), kid=f'guess-{number}')}")
     assert server.asked == 2
-    clock.now += ASK_AGAIN + 1
+    now[0] += ASK_AGAIN + 1
     with pytest.raises(Unauthorized):
         tokens.verify(f"Bearer {token(key, claims(), kid='guess')}")
     assert server.asked == 3
