@@ -59,7 +59,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleSet:
-    """The bundles of one release for one environment, by part. Where the catalog names no parts, there is one: ""."""
+    """The bundles of one release for one environment, by part name; where the catalog names no parts there is one."""
 
     parts: Mapping[str, Bundle]
 
