@@ -64,6 +64,12 @@ class Database:
                 raise
             self._connection.execute("COMMIT")
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Several reads of one moment. There is one connection, so its lock is enough."""
+        with self._lock:
+            yield
+
     def next_generation(self) -> int:
         """Microseconds now, but always above every earlier one. Inside a transaction."""
         self._last = max(self._last + 1, now())

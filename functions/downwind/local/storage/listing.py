@@ -71,7 +71,7 @@ class Listing:
         items: list[Row] = []
         prefixes: list[str] = []
         more, place = "", ("", 0)
-        with self._database.transaction():
+        with self._database.reading():
             policy = retention(self._buckets.row(bucket))
             walk = _Walk(self._database, bucket, _start(call, prefix), noncurrent=call.flag("versions"))
             for row in walk:

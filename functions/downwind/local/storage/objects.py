@@ -28,11 +28,11 @@ class Objects:
         self._versions = versions
 
     def get(self, call: Call, bucket: str, name: str) -> Response:
-        with self._database.transaction():
+        with self._database.reading():
             return self._answer(call, self._checked(call, bucket, name, reading=True))
 
     def download(self, call: Call, bucket: str, name: str) -> Response:
-        with self._database.transaction():
+        with self._database.reading():
             row = self._checked(call, bucket, name, reading=True)
             data = self._versions.data(row)
         fields = json.loads(row["fields"])
