@@ -100,6 +100,7 @@ def test_a_message_nacked_too_often_goes_to_the_dead_letter_topic(world: Any) ->
         (got,) = world.pull()
         attempts.append(got.delivery_attempt)
         world.nack(got)
+    assert world.nothing()
     (dead,) = world.pull(name="dead-sub")
     assert attempts == [1, 2, 3, 4, 5]
     assert dead.message.message_id != number
@@ -111,7 +112,6 @@ def test_a_message_nacked_too_often_goes_to_the_dead_letter_topic(world: Any) ->
         "CloudPubSubDeadLetterSourceSubscription": "sub-one",
         "CloudPubSubDeadLetterSourceSubscriptionProject": world.project,
     }
-    assert world.nothing()
 
 
 def test_messages_of_one_key_come_in_order_and_wait_for_each_other(world: Any) -> None:
