@@ -1,14 +1,18 @@
 """kill -9, and a start on the same folder and ports: nothing that a publisher was told of is lost."""
 
+import contextlib
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.api_core import exceptions
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
+from google.pubsub_v1 import PublisherClient as UnbatchedPublisher
 
 from downwind.local.pubsub import Broker
 
@@ -81,6 +85,41 @@ def test_a_killed_broker_goes_on_where_it_was(process: Callable[..., Process], c
     world.nack(leased)
     (got,) = world.pull()
     assert (got.message.data, got.delivery_attempt) == (b"leased", 2)
+
+
+def test_every_publish_that_was_answered_survives_a_kill_in_the_middle(
+    process: Callable[..., Process], connect: Any
+) -> None:
+    first = process()
+    world = connect(f"127.0.0.1:{first.port}")
+    world.create_topic()
+    world.subscribe()
+    answered: list[str] = []
+    enough = threading.Event()
+
+    def publish() -> None:
+        with contextlib.suppress(exceptions.GoogleAPIError):
+            while True:
+                request = {"topic": world.topic(), "messages": [{"data": b"x"}]}
+                sent = UnbatchedPublisher.publish(world.publisher, request=request, retry=None, timeout=5)
+                answered.extend(sent.message_ids)
+                if len(answered) > 50:
+                    enough.set()
+
+    publishers = [threading.Thread(target=publish) for _ in range(4)]
+    for thread in publishers:
+        thread.start()
+    assert enough.wait(20)
+    first.kill()
+    for thread in publishers:
+        thread.join(20)
+    process(first.port, first.rest_port)
+    # Those whose answer the kill cut off may be there too.
+    kept = {message.message.message_id for message in world.pull(len(answered))}
+    while not set(answered) <= kept:
+        more = {message.message.message_id for message in world.pull(1)}
+        assert more, f"lost: {sorted(set(answered) - kept)}"
+        kept |= more
 
 
 def test_the_signing_key_outlives_a_restart(free_broker: Callable[..., Broker], tmp_path: Path) -> None:

@@ -63,19 +63,25 @@ class Broker:
         return f"{self._rest.url}/-/certs"
 
     def start(self) -> None:
-        self._grpc, self.port = serve(self.port, self._service.calls, self._service.streaming_pull)
-        self._rest.start()
-        self._housekeeper.start()
-        self._pusher.start()
+        """Once in a broker's life. A port that is taken is an error, and leaves nothing running."""
+        try:
+            self._grpc, self.port = serve(self.port, self._service.calls, self._service.streaming_pull)
+            self._rest.start()
+            self._housekeeper.start()
+            self._pusher.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
+        """For good; a second call does nothing."""
         self._service.stop()
         self._pusher.stop()
         if self._grpc is not None:
             self._grpc.stop(grace=0.2).wait()
             self._grpc = None
-            self._rest.stop()
-            self._housekeeper.stop()
+        self._rest.stop()
+        self._housekeeper.stop()
         self._state.close()
 
     def token(self, audience: str, email: str) -> str:

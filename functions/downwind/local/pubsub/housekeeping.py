@@ -29,7 +29,8 @@ class Housekeeper:
         with self._state.lock:
             self._stopping = True
             self._state.leased.notify_all()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def clean(self) -> None:
         """Drops deliveries past their subscription's retention, then messages that nothing refers to."""

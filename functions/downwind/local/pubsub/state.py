@@ -73,9 +73,13 @@ class State:
         """Called, under the lock, for each subscription that came, changed or went."""
         self._depth = 0
         self._db = sqlite3.connect(data / "pubsub.sqlite", timeout=0, check_same_thread=False, isolation_level=None)
-        for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
-            self._db.execute(f"PRAGMA {pragma}").fetchall()
-        self._db.executescript(_SCHEMA)
+        try:
+            for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=NORMAL"):
+                self._db.execute(f"PRAGMA {pragma}").fetchall()
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error:
+            self._db.close()
+            raise
         self.topics = {
             name: Topic.FromString(blob) for name, blob in self._db.execute("SELECT name, resource FROM topic")
         }
