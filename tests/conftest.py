@@ -1,5 +1,21 @@
-"""What holds for every test."""
+"""What holds for every test; and one application, shop, on the real handlers and the twins of all ports: a day of pushes,
+builds and judgments by hand."""
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import yaml
+from downwind.adapters.memory import MemoryWorld
+from downwind.events.sources import PARSERS
+from downwind.model.event import Message
+from downwind.model.read_catalog import read_application
+from downwind.perform import record
+from downwind.perform.catalog import apply
+from downwind.perform.tick import tick
+from downwind.reconcile import names
+from downwind.reconcile.facts import decode_body
 from hypothesis import HealthCheck, settings
 
 # The same examples in every run. Slow is no failure: the machine that runs the tests is shared, no test asserts a time.
@@ -7,3 +23,198 @@ settings.register_profile(
     "downwind", deadline=None, derandomize=True, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("downwind")
+
+REPOSITORY = "https://github.com/acme/shop.git"
+IMAGE = "us-central1-docker.pkg.dev/acme/apps/shop"
+TRIGGER = "projects/acme/locations/us-central1/triggers/shop"
+SOURCES = {
+    "push": "repo-pushes",
+    "build": "cloud-builds",
+    "image": "gcr",
+    "request": "rollout-requests",
+    "execution": "executions",
+}
+CATALOG = f"""
+apiVersion: downwind.dev/v1
+kind: Application
+name: shop
+repository: {{address: {REPOSITORY}, also: [projects/acme/repos/shop]}}
+build: {{trigger: {TRIGGER}}}
+images:
+  - {{name: {IMAGE}, tag: "{{commit}}"}}
+manifests: {{path: "deploy/{{environment}}"}}
+environments:
+  - name: staging
+    refs: [refs/heads/main]
+    namespace: shop-staging
+    pipeline: {{application: shop, name: deploy-staging}}
+    requests: topic
+  - name: production
+    after: staging
+    namespace: shop
+    pipeline: {{application: shop, name: deploy-production}}
+    requests: topic
+"""
+DEPLOYMENT = f"""
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: shop}}
+spec:
+  template:
+    spec:
+      containers: [{{name: shop, image: {IMAGE}}}]
+"""
+
+
+def digest_for(commit: str, salt: str = "") -> str:
+    return "sha256:" + names.digest_of(commit, salt)
+
+
+def pipeline(name: str, environment: str, *, judged: bool, application: str = "shop") -> dict[str, Any]:
+    """As small as the twin needs: precondition, fence, perhaps a judgment, deploy."""
+    fence = {
+        "kind": "ConfigMap",
+        "metadata": {"name": f"downwind.{application}.{environment}", "labels": {"downwind.dev/fence": "true"}},
+    }
+    stages: list[dict[str, Any]] = [
+        {"refId": "1", "type": "checkPreconditions", "name": "Downwind's"},
+        {"refId": "2", "type": "deployManifest", "name": "Fence", "source": "text", "manifests": [fence]},
+    ]
+    if judged:
+        stages.append({"refId": "3", "type": "manualJudgment", "name": "Go?"})
+    stages.append({"refId": "4", "type": "deployManifest", "name": "Deploy", "source": "artifact"})
+    expected = {
+        "id": f"manifest-{environment}",
+        "matchArtifact": {"type": "gcs/object", "name": f"gs://acme-bundles/{application}/{environment}"},
+    }
+    return {"application": application, "name": name, "stages": stages, "expectedArtifacts": [expected]}
+
+
+class Shop:
+    """Words for what people and systems do. Messages go to the handlers as Pub/Sub would bring them."""
+
+    def __init__(self, memory: MemoryWorld, catalog: str = CATALOG) -> None:
+        self.memory = memory
+        self.sent: list[tuple[str, Message]] = []
+        self.trigger = memory.builds.add_trigger(TRIGGER)
+        memory.repository.create(REPOSITORY)
+        memory.pipelines.save(pipeline("deploy-staging", "staging", judged=False))
+        memory.pipelines.save(pipeline("deploy-production", "production", judged=True))
+        self.apply(catalog)
+
+    def apply(self, catalog: str) -> list[str]:
+        return apply(self.memory.world, read_application(yaml.safe_load(catalog)), catalog.encode())
+
+    def send(self, kind: str, body: Any, attributes: Mapping[str, str] | None = None, *, id: str | None = None) -> str:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        message = Message(
+            id=id or f"m{len(self.sent) + 1}",
+            data=data,
+            attributes=dict(attributes or {}),
+            topic=SOURCES[kind],
+            published=self.memory.clock().isoformat(),
+        )
+        self.sent.append((kind, message))
+        return self.deliver(kind, message)
+
+    def deliver(self, kind: str, message: Message) -> str:
+        self.memory.clock.advance(0.5)
+        return record.handle(self.memory.world, PARSERS[kind], SOURCES[kind], message)
+
+    def tick(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.memory.clock.advance(self.memory.timing.tick)
+            tick(self.memory.world, self.memory.clock())
+
+    def commit(
+        self, ref: str = "refs/heads/main", deployment: str = DEPLOYMENT, **files: bytes
+    ) -> tuple[str | None, str]:
+        """Commits and moves the ref; (before, after)."""
+        tip = self.memory.repository.tips(REPOSITORY).get(ref)
+        content = {
+            "deploy/staging/shop.yaml": deployment.encode(),
+            "deploy/production/shop.yaml": deployment.encode(),
+            "version": str(len(self.sent)).encode(),
+            **files,
+        }
+        return (tip.object if tip else None), self.memory.repository.commit(REPOSITORY, ref, content)
+
+    def announce(
+        self, before: str | None, after: str | None, ref: str = "refs/heads/main", *, id: str | None = None
+    ) -> str:
+        """A Cloud Source Repositories notification."""
+        update = {"refName": ref, "updateType": "UPDATE_FAST_FORWARD"}
+        update |= {"oldId": before} if before else {"updateType": "CREATE"}
+        update |= {"newId": after} if after else {"updateType": "DELETE"}
+        body = {
+            "name": "projects/acme/repos/shop",
+            "url": "https://source.developers.google.com/p/acme/r/shop",
+            "eventTime": "2026-11-24T09:00:00.000000Z",
+            "refUpdateEvent": {"email": "dev@acme.example", "refUpdates": {ref: update}},
+        }
+        return self.send("push", body, id=id)
+
+    def push(self, ref: str = "refs/heads/main", **more: Any) -> str:
+        before, after = self.commit(ref, **more)
+        self.announce(before, after, ref)
+        return after
+
+    def build(self, commit: str, status: str = "SUCCESS", *, digest: str | None = None, listed: bool = True) -> str:
+        """One build of the commit, announced at its end; its image is in the registry by then."""
+        build = self.memory.builds.start(self.trigger, commit, "refs/heads/main")
+        images = {f"{IMAGE}:{commit}": digest or digest_for(commit)}
+        body = self.memory.builds.set(build, status, images if status == "SUCCESS" and listed else None)
+        self.send("build", body, {"buildId": build, "status": status})
+        return build
+
+    def executions(self, environment: str) -> list[dict[str, Any]]:
+        """Gate's JSON, oldest first."""
+        return [
+            document
+            for document in self.memory.pipelines.executions.values()
+            if document["trigger"]["downwind"]["environment"] == environment
+        ]
+
+    def finish(self, execution: dict[str, Any]) -> None:
+        """Runs to the next judgment or the end, and Echo says so."""
+        self.memory.pipelines.advance(execution["id"])
+        self.echo(execution)
+
+    def echo(self, execution: dict[str, Any]) -> str:
+        return self.send("execution", b"", {"source": "spinnaker", "execution": execution["id"]})
+
+    def judge(self, execution: dict[str, Any], decision: str = "continue") -> None:
+        pipelines = self.memory.pipelines
+        found = pipelines.execution(execution["id"])
+        assert found is not None
+        pipelines.judge(found, decision)
+        self.echo(execution)
+
+    def facts(self, prefix: str) -> dict[str, Mapping[str, Any]]:
+        """Bodies by the rest of their names."""
+        listed = self.memory.ledger.list(prefix)
+        read = self.memory.ledger.read_all([each.name for each in listed])
+        return {each.name.removeprefix(prefix): decode_body(each.name, each.data or b"") for each in read if each}
+
+    def outcomes(self, environment: str) -> list[tuple[int, str]]:
+        """(sequence, status), oldest first."""
+        found = self.facts(names.rollouts("shop", environment))
+        return sorted((body["n"], body["status"]) for name, body in found.items() if name.endswith("/outcome"))
+
+    def log(self, environment: str) -> list[str]:
+        """Commits of the entries, oldest first."""
+        entries = self.facts(names.log("shop", environment)).values()
+        return [body["commit"] for body in sorted(entries, key=lambda body: body["n"])]
+
+    def open(self) -> list[str]:
+        return [each.name for each in self.memory.work.list("open/")]
+
+
+@pytest.fixture
+def memory() -> MemoryWorld:
+    return MemoryWorld()
+
+
+@pytest.fixture
+def shop(memory: MemoryWorld) -> Shop:
+    return Shop(memory)

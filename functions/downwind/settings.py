@@ -56,8 +56,11 @@ _OPTIONAL = (
 )
 
 
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Settings from `DOWNWIND_<NAME>` variables. Raises SettingsError that lists every problem at once."""
+def read_settings(environment: Mapping[str, str], *, receives: bool = True) -> Settings:
+    """Settings from `DOWNWIND_<NAME>` variables. Raises SettingsError that lists every problem at once.
+
+    `receives`: messages come in, so what checks their senders must be there; the command line only asks and publishes.
+    """
     values = {name: environment.get(f"DOWNWIND_{name.upper()}", "").strip() for name in (*_REQUIRED, *_OPTIONAL)}
     problems = [f"DOWNWIND_{name.upper()} is missing" for name in _REQUIRED if not values[name]]
     local = environment.get("DOWNWIND_LOCAL", "") == "1"
@@ -65,7 +68,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         problems += [
             f"DOWNWIND_{name.upper()} is missing: without it a sender cannot be checked"
             for name in ("push_audience", "push_email")
-            if not values[name]
+            if receives and not values[name]
         ]
         problems += [
             f"DOWNWIND_{name.upper()} is for the local world (DOWNWIND_LOCAL=1) only"

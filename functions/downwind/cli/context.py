@@ -1,0 +1,94 @@
+"""One run of the command line: where its settings come from, and the world that they open."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from downwind.errors import Refused
+from downwind.settings import Settings, SettingsError, read_settings
+
+if TYPE_CHECKING:
+    from downwind.perform.world import World
+
+PREFIX = "DOWNWIND_"
+
+
+def _make_world(settings: Settings) -> "World":
+    from downwind.wiring import make_world
+
+    return make_world(settings)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Session:
+    """Settings and world are made at their first use. A test gives other makers, an own clock and its own `sleep`."""
+
+    environment: MutableMapping[str, str] = field(default_factory=lambda: os.environ)
+    folder: Path = field(default_factory=Path.cwd)
+    world_file: Path | None = None
+    make_world: Callable[[Settings], "World"] = _make_world
+    now: Callable[[], datetime] = _utc_now
+    sleep: Callable[[float], None] = time.sleep
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Raises SettingsError that names every way to give them."""
+        if self.world_file is None and any(name.startswith(PREFIX) for name in self.environment):
+            return read_settings(self.environment, receives=False)
+        file = self.world_file or find_world_file(self.folder)
+        if file is None:
+            raise SettingsError(
+                "nothing says where to look: set the DOWNWIND_* variables of an installation, "
+                "or start a local world with `downwind local up`, or name one with --world FILE"
+            )
+        variables = read_world_file(file)
+        click.echo(f"using the local world of {file.parent}", err=True)
+        for name in [each for each in self.environment if each.startswith(PREFIX)]:
+            del self.environment[name]
+        # The official clients look for their emulators in the environment too.
+        self.environment.update(variables)
+        return read_settings(variables, receives=False)
+
+    @cached_property
+    def world(self) -> "World":
+        return self.make_world(self.settings)
+
+    def uri(self, store: str, name: str, generation: int | None = None) -> str:
+        """gs://bucket/object of one of the four stores, with #generation where one is meant."""
+        bucket = getattr(self.settings, f"{store}_bucket")
+        return f"gs://{bucket}/{name}" + (f"#{generation}" if generation is not None else "")
+
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def find_world_file(folder: Path) -> Path | None:
+    """The nearest .downwind/world.json, in this folder or one above."""
+    folder = folder.absolute()
+    places = (place / ".downwind" / "world.json" for place in (folder, *folder.parents))
+    return next((place for place in places if place.is_file()), None)
+
+
+def read_world_file(file: Path) -> Mapping[str, str]:
+    """The variables that `downwind local env` prints, as `downwind local up` wrote them down."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))["environment"]
+        return {str(name): str(value) for name, value in found.items()}
+    except OSError as error:
+        raise Refused(f"{file} cannot be read: {error.strerror}", fix="name the world.json of a local world") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused(
+            f"{file} is not the file of a local world", fix="start one afresh with `downwind local up`"
+        ) from error

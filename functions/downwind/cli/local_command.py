@@ -1,0 +1,272 @@
+"""`downwind local`: the whole world on this machine."""
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from downwind.errors import Refused
+
+FOLDER = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".downwind"),
+    show_default=True,
+    help="Where the world keeps its state.",
+)
+
+
+@click.group("local", short_help="The whole world on this machine.")
+def local_group() -> None:
+    """The whole world on this machine, on loopback: the functions, Pub/Sub, Cloud Storage, git, Cloud Build, a registry,
+    Spinnaker's Gate with a small cluster.
+
+    \b
+    Examples:
+      downwind local up                 start it, and stop it with Ctrl-C
+      downwind local add examples/shop  bring an application into it, from another terminal
+      eval "$(downwind local env)"      point this shell's clients to it
+      downwind local demo               play the main job
+    """
+
+
+@local_group.command("up")
+@FOLDER
+def up(folder: Path) -> None:
+    """Start the world, and keep it running until Ctrl-C.
+
+    \b
+    Example:
+      downwind local up
+    """
+    from downwind.local.supervisor import Supervisor
+    from downwind.local.world_file import PARTS, open_world
+
+    world = open_world(folder)
+    began = time.monotonic()
+    with stopped_by_signals() as stopping, Supervisor(world, click.echo):
+        for part in PARTS:
+            click.echo(f"{part:<10} {world.url(part)}")
+        click.echo(
+            f"the world runs ({time.monotonic() - began:.1f} s). Next, in another terminal: downwind local add DIRECTORY"
+        )
+        click.echo("Ctrl-C stops it.")
+        stopping.wait()
+        click.echo("stopping …")
+
+
+@local_group.command("add")
+@FOLDER
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def add_command(folder: Path, directory: Path) -> None:
+    """Bring the application in DIRECTORY (with a downwind.yaml) into the running world: repository, trigger, pipelines, catalog.
+
+    \b
+    Example:
+      downwind local add examples/shop
+    """
+    from downwind.local.add import add
+    from downwind.local.world_file import open_world, running
+
+    world = open_world(folder)
+    if running(world) is None:
+        raise Refused("the world is not running", fix="start it in another terminal: downwind local up")
+    added = add(world, directory, click.echo)
+    click.echo("next, in the application's git repository:")
+    click.echo(f"  git push {added.remote} HEAD:main")
+    click.echo(f"  downwind status {added.application.name}")
+
+
+@local_group.command("env")
+@FOLDER
+def env(folder: Path) -> None:
+    """Print the variables for a shell, as `gcloud beta emulators pubsub env-init` does.
+
+    \b
+    Example:
+      eval "$(downwind local env)"
+    """
+    from downwind.local.world_file import find_world, open_world
+
+    world = open_world(folder) if (folder / "world.json").exists() else find_world(Path.cwd())
+    for name, value in world.environment().items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@local_group.command("status")
+@FOLDER
+@click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", show_default=True)
+def status(folder: Path, output: str) -> None:
+    """Which parts run, and where.
+
+    \b
+    Example:
+      downwind local status -o json
+    """
+    from downwind.local.calls import listens
+    from downwind.local.world_file import PARTS, open_world, running
+
+    if not (folder / "world.json").exists():
+        raise Refused(f"there is no world in {folder}", fix="downwind local up")
+    world = open_world(folder)
+    parts = [
+        {"part": part, "running": listens(world.ports[part]), "url": world.url(part), "log": str(world.log(part))}
+        for part in PARTS
+    ]
+    body = {"supervisor": running(world), "parts": parts}
+    if output == "json":
+        click.echo(json.dumps(body, indent=2))
+    elif output == "yaml":
+        import yaml
+
+        click.echo(yaml.safe_dump(body, sort_keys=False), nl=False)
+    else:
+        click.echo(f"{'PART':<10} {'RUNNING':<8} {'URL':<24} LOG")
+        for each in parts:
+            click.echo(f"{each['part']:<10} {'yes' if each['running'] else 'no':<8} {each['url']:<24} {each['log']}")
+    if not all(each["running"] for each in parts):
+        sys.exit(1)
+
+
+@local_group.command("down")
+@FOLDER
+def down(folder: Path) -> None:
+    """Stop a world that runs in another terminal. Its state stays.
+
+    \b
+    Example:
+      downwind local down
+    """
+    click.echo("stopped" if _stop(folder) else "it was not running")
+
+
+@local_group.command("reset")
+@FOLDER
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(folder: Path, yes: bool) -> None:
+    """Stop the world and forget everything in it.
+
+    \b
+    Example:
+      downwind local reset --yes
+    """
+    if not folder.exists():
+        click.echo("there is nothing to forget")
+        return
+    if not (folder / "world.json").exists():
+        raise Refused(f"{folder} is not a world's folder", fix="name it with --folder")
+    if not yes:
+        click.confirm(f"Delete all repositories, objects and executions in {folder}?", abort=True)
+    _stop(folder)
+    shutil.rmtree(folder)
+    click.echo("forgotten; downwind local up starts a new one")
+
+
+def _stop(folder: Path) -> bool:
+    from downwind.local.world_file import open_world, running
+
+    if not (folder / "world.json").exists():
+        return False
+    world = open_world(folder)
+    pid = running(world)
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + 15
+    while running(world) is not None:
+        if time.monotonic() > deadline:
+            raise Refused(f"process {pid} does not stop", fix=f"kill -9 {pid}")
+        time.sleep(0.05)
+    return True
+
+
+@local_group.command("demo")
+@FOLDER
+@click.option("--once", is_flag=True, help="Play it without a person, stop the world, and end.")
+@click.option(
+    "--report", "report_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the rollouts as JSON."
+)
+def demo(folder: Path, once: bool, report_file: Path | None) -> None:
+    """Play the main job in a fresh world: push, build, test, image, bundle, staging, judgment, production.
+
+    Then a release that overtakes one, and one whose unit test fails. FOLDER is emptied first.
+
+    \b
+    Examples:
+      downwind local demo                            and try things in the world that stays up
+      downwind local demo --once --report report.json
+    """
+    from downwind.local import demo as story
+    from downwind.local.world_file import open_world, running
+
+    if (folder / "world.json").exists() and running(open_world(folder)) is not None:
+        raise Refused("a world is running there", fix="stop it first: downwind local down")
+    asked = not once and sys.stdin.isatty()
+
+    def approve(text: str) -> bool:
+        return click.confirm(f"        {text}", default=True) if asked else True
+
+    with stopped_by_signals() as stopping, story.fresh(folder, open_world, click.echo) as world:
+        report = story.Demo(world, click.echo, approve).play()
+        problems = story.unexpected(report["rollouts"]) if not asked else []
+        if report_file is not None:
+            story.write_report(report_file, report)
+        click.echo("")
+        for problem in problems:
+            click.echo(f"not as it should be: {problem}", err=True)
+        if not problems:
+            click.echo(f"Everything ended as it should ({report['seconds']:.1f} s).")
+        if not once:
+            for line in story.next_steps(world, report["rollouts"]):
+                click.echo(line)
+            stopping.wait()
+            click.echo("stopping …")
+    if problems:
+        sys.exit(1)
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[threading.Event]:
+    """Ctrl-C and SIGTERM set the event; one that comes while the body is busy breaks it off as KeyboardInterrupt."""
+    stopping = _Waited()
+
+    def stop(*_: object) -> None:
+        stopping.set()
+        if not stopping.waiting:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Waited(threading.Event):
+    """Knows whether somebody waits for it now."""
+
+    waiting = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waiting = True
+        try:
+            # Short waits, since a signal is only handled between them.
+            while not super().wait(0.2 if timeout is None else timeout):
+                if timeout is not None:
+                    return False
+            return True
+        finally:
+            self.waiting = False

@@ -1,0 +1,93 @@
+"""The top group, and what becomes of errors: one line that says what to do next, and an exit code."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from downwind.cli.lazy import LazyGroup
+from downwind.errors import DownwindError, Refused, TransientError
+from downwind.settings import SettingsError
+
+COMMANDS = {
+    "app": ("downwind.cli.app_command:app_group", "The catalog: which repositories roll out where."),
+    "status": ("downwind.cli.status_command:status_command", "What is live, what runs and what comes next."),
+    "why": ("downwind.cli.why_command:why_command", "Say what became of a commit, digest, build, execution or event."),
+    "parked": ("downwind.cli.parked_command:parked_group", "Messages that could not be handled."),
+    "deploy": ("downwind.cli.order_command:deploy_command", "Order a commit into an environment."),
+    "promote": ("downwind.cli.order_command:promote_command", "Order what succeeded upstream into an environment."),
+    "events": ("downwind.cli.events_command:events_group", "Messages from outside, and what they mean to us."),
+    "local": ("downwind.cli.local_command:local_group", "The whole world on this machine."),
+}
+
+
+class _Failed(click.ClickException):
+    exit_code = 1
+
+
+class _Usage(click.ClickException):
+    exit_code = 2
+
+
+class _TryAgain(click.ClickException):
+    exit_code = 3
+
+
+def told(error: DownwindError) -> click.ClickException:
+    """An error that we raised on purpose, as one line with its exit code."""
+    text = str(error)
+    if isinstance(error, Refused) and error.fix:
+        text = f"{text}; {error.fix}"
+    text = " ".join(text.split())
+    if isinstance(error, TransientError):
+        return _TryAgain(f"{text}; try again")
+    return _Usage(text) if isinstance(error, SettingsError) else _Failed(text)
+
+
+class _Commands(LazyGroup):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DownwindError as error:
+            raise told(error) from error
+        except Exception as error:
+            # Only what Google's library says of missing or expired credentials: that is the user's to put right.
+            if type(error).__module__.partition(".")[0::2] != ("google", "auth.exceptions"):
+                raise
+            raise told(Refused(f"Google Cloud: {error}", fix="gcloud auth application-default login")) from error
+
+
+@click.group(
+    cls=_Commands,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--world",
+    "world_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The world.json of a local world; without it DOWNWIND_* variables count, else the nearest .downwind folder.",
+)
+@click.version_option(package_name="downwind")
+@click.pass_context
+def main(context: click.Context, world_file: Path | None) -> None:
+    """From git push to a Spinnaker rollout, and why.
+
+    Where to look is taken from the DOWNWIND_* variables; where none is set, from the local world of this folder
+    (.downwind/world.json here or in a folder above).
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 the other side did not answer: try again.
+
+    \b
+    Examples:
+      downwind status
+      downwind why 5d6e7f8
+      downwind app check downwind.yaml
+      downwind COMMAND --help
+    """
+    from downwind.cli.context import Session
+
+    session = context.ensure_object(Session)
+    if world_file is not None:
+        session.world_file = world_file

@@ -1,0 +1,205 @@
+"""Reading the ledger for people: where one application stands. Nothing here writes, or decides anything of its own."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from downwind.errors import DownwindError
+from downwind.model.catalog import Environment, Registered
+from downwind.perform import ledger
+from downwind.perform.world import World
+from downwind.reconcile import names, words
+from downwind.reconcile.due import next_steps
+from downwind.reconcile.facts import Hints, Snapshot
+from downwind.reconcile.log import LogEntry, read_log
+from downwind.reconcile.rollouts import Rollout, read_rollouts
+from downwind.reconcile.steps import Append, CancelRollout, Due, RenderBundle, TriggerRollout
+from downwind.reconcile.wanted import wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One entry as it stands. `state`: succeeded, failed, cancelled or superseded (ended); running; blocked, waiting, due
+    or passed over (not triggered). `reason` is a sentence, `waits` are several. `since` is the fact that says so."""
+
+    n: int
+    commit: str
+    by: str
+    state: str
+    reason: str | None = None
+    waits: tuple[str, ...] = ()
+    since: datetime | None = None
+    attempt: int | None = None
+    execution: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentStanding:
+    """`live` is the newest success, `last` the newest end where that is another; `next` the entries above the newest
+    triggered, newest first; `due`: what is on its way into the log."""
+
+    environment: Environment
+    live: Standing | None = None
+    last: Standing | None = None
+    running: tuple[Standing, ...] = ()
+    next: tuple[Standing, ...] = ()
+    due: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class View:
+    """What was read of one application, and what the rules make of it now. `silent`: why Gate said nothing."""
+
+    registered: Registered
+    snapshot: Snapshot
+    due: Due = field(default_factory=Due)
+    silent: str | None = None
+
+
+def view(world: World, registered: Registered, now: datetime, hints: Hints | None = None) -> View:
+    """Reads what a decision reads, asks Gate for the open executions, and decides without doing."""
+    found = View(registered=registered, snapshot=Snapshot(hints=hints or Hints()))
+    load(world, found)
+    for execution in _open_executions(found):
+        try:
+            seen = world.pipelines.execution(execution)
+        except DownwindError as error:
+            found.silent = str(error)
+            break
+        if seen is not None:
+            found.snapshot.executions[execution] = seen
+    found.due = next_steps(registered, found.snapshot, now, world.timing)
+    return found
+
+
+def load(world: World, found: View) -> None:
+    while queries := wanted(found.registered, found.snapshot):
+        for query, (facts, cut) in zip(queries, ledger.load(world.ledger, queries), strict=True):
+            found.snapshot.add(facts)
+            found.snapshot.loaded[query.prefix] = cut
+
+
+def _open_executions(found: View) -> list[str]:
+    application = found.registered.application
+    return [
+        run.execution
+        for environment in application.environments
+        for rollout in read_rollouts(application, environment, found.snapshot).values()
+        if rollout.claims and rollout.outcome is None
+        for run in rollout.runs
+        if run.end is None
+    ]
+
+
+def environments(found: View) -> list[EnvironmentStanding]:
+    return [_environment(found, each) for each in found.registered.application.environments]
+
+
+def _environment(found: View, environment: Environment) -> EnvironmentStanding:
+    application = found.registered.application
+    rollouts = read_rollouts(application, environment, found.snapshot)
+    entries = {entry.n: entry for entry in read_log(application, environment, found.snapshot)}
+    ended = [standing(found, environment, rollout, entries) for rollout in rollouts.values() if rollout.outcome]
+    ended.sort(key=lambda each: each.n)
+    live = next((each for each in reversed(ended) if each.state == "succeeded"), None)
+    claimed = max((number for number, rollout in rollouts.items() if rollout.claims), default=0)
+    return EnvironmentStanding(
+        environment=environment,
+        live=live,
+        last=ended[-1] if ended and ended[-1] is not live else None,
+        running=tuple(
+            standing(found, environment, rollouts[number], entries)
+            for number in sorted(rollouts, reverse=True)
+            if rollouts[number].claims and rollouts[number].outcome is None
+        ),
+        next=tuple(
+            candidate(found, environment, entries[number])
+            for number in sorted(entries, reverse=True)
+            if number > claimed and not (number in rollouts and rollouts[number].outcome)
+        ),
+        due=tuple(
+            words.of_step(step)
+            for step in found.due.steps
+            if isinstance(step, Append) and step.environment == environment.name
+        ),
+    )
+
+
+def standing(found: View, environment: Environment, rollout: Rollout, entries: Mapping[int, LogEntry]) -> Standing:
+    """A rollout that was claimed, or that Gate refused before any claim could be read."""
+    prefix = names.rollout(found.registered.application.name, environment.name, rollout.n)
+    entry = entries.get(rollout.n)
+    by = entry.by if entry else "-"
+    outcome = rollout.outcome
+    if outcome is not None:
+        return Standing(
+            n=rollout.n,
+            commit=outcome["commit"],
+            by=by,
+            state=outcome["status"],
+            reason=outcome["reason"],
+            since=found.snapshot.facts[prefix + "outcome"].created,
+            attempt=outcome["attempt"],
+            execution=outcome["execution"],
+        )
+    runs = rollout.runs_of(rollout.attempt)
+    steps = [
+        words.of_step(step)
+        for step in found.due.steps
+        if isinstance(step, TriggerRollout | CancelRollout)
+        and (step.environment, step.n) == (environment.name, rollout.n)
+    ]
+    return Standing(
+        n=rollout.n,
+        commit=rollout.first_claim.body["commit"],
+        by=by,
+        state="running",
+        waits=(*_waits(found, environment, rollout.n, None), *steps),
+        since=runs[-1].started if runs else rollout.claim.created,
+        attempt=rollout.attempt,
+        execution=runs[-1].execution if runs else None,
+    )
+
+
+def candidate(found: View, environment: Environment, entry: LogEntry) -> Standing:
+    """An entry that nobody has claimed for trigger, above the newest that somebody has."""
+    state, reason = "waiting", None
+    waits = _waits(found, environment, entry.n, entry.commit)
+    steps = [
+        words.of_step(step)
+        for step in found.due.steps
+        if (isinstance(step, TriggerRollout) and (step.environment, step.n) == (environment.name, entry.n))
+        or (isinstance(step, RenderBundle) and (step.environment, step.commit) == (environment.name, entry.commit))
+    ]
+    blocked = [fact.body["reason"] for fact in blocks(found, environment, entry)]
+    if not waits and steps:
+        state, reason = "due", steps[0]
+    elif not waits and blocked:
+        state, reason = "blocked", blocked[0]
+    elif not waits:
+        state, reason = "waiting", "a newer entry goes first"
+    return Standing(
+        n=entry.n, commit=entry.commit, by=entry.by, state=state, reason=reason, waits=waits, since=entry.created
+    )
+
+
+def blocks(found: View, environment: Environment, entry: LogEntry) -> Iterable[Any]:
+    """What stops this entry's release; of manifests, only this environment's."""
+    prefix = names.release(found.registered.application.name, entry.commit) + "blocked."
+    for fact in found.snapshot.under(prefix):
+        leaf = fact.name.removeprefix(prefix)
+        if not leaf.startswith("render-") or leaf.startswith(f"render-{environment.name}-"):
+            yield fact
+
+
+def _waits(found: View, environment: Environment, number: int, commit: str | None) -> tuple[str, ...]:
+    """Each once: several environments can wait for the same build."""
+    return tuple(
+        dict.fromkeys(
+            wait.what
+            for wait in found.due.waits
+            if wait.environment in (None, environment.name)
+            and (wait.n == number if wait.environment else wait.commit == commit)
+        )
+    )

@@ -1,0 +1,189 @@
+"""One sentence for a fact, a step or a wait: what `why`, `status` and the demo say. Never a promise about what comes next."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from downwind.reconcile import steps
+from downwind.reconcile.facts import Fact
+from downwind.reconcile.steps import Step, Wait
+
+_SHORT = 7
+_LISTED = 5
+"""Images named in one sentence; more are counted."""
+
+Body = Mapping[str, Any]
+
+
+def of_fact(fact: Fact) -> str:
+    """What happened. A kind that this revision does not know is named, not guessed at."""
+    return of_body(fact.body)
+
+
+def of_body(body: "Body") -> str:
+    """`of_fact` for one that is not written yet."""
+    say = _FACTS.get(str(body.get("kind")))
+    return say(body) if say else f"a fact of kind {body.get('kind')}, which this version does not know"
+
+
+def of_step(step: Step) -> str:
+    """What is due and not yet done."""
+    return _STEPS[type(step)](step)
+
+
+def of_wait(wait: Wait) -> str:
+    """Who waits, and for what."""
+    number = f"{wait.environment} {wait.n}" if wait.environment and wait.n is not None else wait.environment
+    about = number or (f"release {short(wait.commit)}" if wait.commit else "")
+    return f"{about} waits for {wait.what}".lstrip()
+
+
+def short(identifier: str | None) -> str:
+    """A commit as people write it, a digest with its algorithm; "nothing" for None."""
+    if identifier is None:
+        return "nothing"
+    algorithm, colon, rest = identifier.rpartition(":")
+    return f"{algorithm}{colon}{rest[:12]}" if colon else identifier[:_SHORT]
+
+
+def images(found: Mapping[str, str]) -> str:
+    """`shop@sha256:0123456789ab`; the last segment of the name is what people call an image."""
+    named = [f"{name.rpartition('/')[2]}@{short(digest)}" for name, digest in sorted(found.items())]
+    more = [f"and {len(named) - _LISTED} more"] if len(named) > _LISTED else []
+    return ", ".join(named[:_LISTED] + more)
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _rollout(body: Body) -> str:
+    attempt = f" (attempt {body['attempt']})" if body.get("attempt") else ""
+    place = f"{body['environment']} {body['n']}" if body.get("environment") else f"entry {body.get('n')}"
+    return place + attempt
+
+
+def _push(body: Body) -> str:
+    ref, before, after = body["ref"], body["before"], body["after"]
+    if after is None:
+        return f"{ref} of {body['repository']} was deleted at {short(before)}"
+    if before is None:
+        return f"{ref} of {body['repository']} was created at {short(after)}"
+    return f"{ref} of {body['repository']} was pushed from {short(before)} to {short(after)}"
+
+
+def _build_event(body: Body) -> str:
+    listed = [image for image in body.get("images") or () if image.get("digest")]
+    more = f", {count(len(listed), 'image')}" if listed else ""
+    return f"build {body['build']} of {short(body['commit'])} is {body['status']}{more}"
+
+
+def _winner(body: Body) -> str:
+    listed = images({image["name"]: image["digest"] for image in body.get("images") or ()})
+    return f"build {body['build']} is the first success of {short(body['commit'])}: " + (
+        f"its images count ({listed})" if listed else "it lists no images"
+    )
+
+
+def _image(body: Body) -> str:
+    named = images({body["name"]: body["digest"]})
+    return f"image {named} belongs to {short(body['commit'])} by its {body['by']}"
+
+
+def _completed(body: Body) -> str:
+    return f"release {short(body['commit'])} is complete: {images(body['images'])}"
+
+
+def _bundle(body: Body) -> str:
+    parts = f", parts {', '.join(body['parts'])}" if len(body["parts"]) > 1 else ""
+    return f"manifests of {short(body['commit'])} for {body['environment']} rendered: bundle {short(body['bundle'])}{parts}"
+
+
+def _entry(body: Body) -> str:
+    what = f"{body['environment']} {body['n']} is {short(body['commit'])}"
+    if body["by"] == "push":
+        return f"{what}: the tip of {body['ref']}"
+    upstream = f"{body['upstream']} {body['upstream_sequence']}" if body.get("upstream") else ""
+    if body["by"] == "promotion":
+        return f"{what}: {upstream} succeeded and was promoted"
+    ordered = f"ordered by request {body.get('request')}{_claimed(body)}"
+    return f"{what}: {ordered}" + (f", promoting {upstream}" if upstream else "")
+
+
+def _claimed(body: Body) -> str:
+    who = f" of {body['who']} (as claimed)" if body.get("who") else ""
+    return who + (f", because: {body['why']}" if body.get("why") else "")
+
+
+def _ref(body: Body) -> str:
+    if not body["n"]:
+        return f"{body['ref']} stood at {short(body['commit'])} when the catalog was applied: the baseline"
+    return f"{body['ref']} is at {body['environment']} {body['n']}"
+
+
+def _ended(body: Body) -> str:
+    fence = {"passed": ", its fence passed", "refused": ", its fence was refused"}.get(str(body.get("fence")), "")
+    by = f" by {body['canceled_by']}" if body.get("canceled_by") else ""
+    reason = body.get("message") or body.get("reason")
+    return f"execution {body['execution']} ended {body['status']}{by}{fence}" + (f": {reason}" if reason else "")
+
+
+def _order(body: Body) -> str:
+    commit = f" {short(body['commit'])}" if body.get("commit") else ""
+    into = f"{body['application']}/{body['environment']}"
+    return f"request {body['id']} asks to {body['verb']}{commit} into {into}{_claimed(body)}"
+
+
+def _raw(body: Body) -> str:
+    attempt = f", delivery attempt {body['attempt']}" if (body.get("attempt") or 1) > 1 else ""
+    published = f", published {body['published']}" if body.get("published") else ""
+    return f"message {body['id']} came on topic {body['topic']}{published}{attempt}"
+
+
+def _recorded(body: Body) -> str:
+    reasons = f" ({'; '.join(body['reasons'])})" if body.get("reasons") else ""
+    return f"recorded for {', '.join(body['applications'])}: {count(len(body['facts']), 'fact')}{reasons}"
+
+
+_FACTS: dict[str, Callable[[Body], str]] = {
+    "push": _push,
+    "build-event": _build_event,
+    "winner": _winner,
+    "build-claim": lambda body: f"a worker took it upon itself to start the build of {short(body['commit'])}",
+    "build-started": lambda body: f"build {body['build']} of {short(body['commit'])} was started",
+    "seen": lambda body: f"image {body['name']}@{short(body['digest'])} is in its registry",
+    "image": _image,
+    "completed": _completed,
+    "blocked": lambda body: f"release {short(body['commit'])} is blocked: {body['reason']}",
+    "bundle": _bundle,
+    "entry": _entry,
+    "ref": _ref,
+    "tip": lambda body: f"the repository answered {body['ref']} = {short(body['object'])} on tick {body['tick']}",
+    "claim": lambda body: f"{_rollout(body)}: a worker took the trigger upon itself (epoch {body['epoch']})",
+    "started": lambda body: f"{_rollout(body)} triggered: execution {body['execution']}",
+    "cancel": lambda body: f"execution {body['execution']} was cancelled: {body['reason']}",
+    "ended": _ended,
+    "outcome": lambda body: f"{_rollout(body)} {body['status']}: {body['reason']}",
+    "order": _order,
+    "ordered": lambda body: f"the request became {body['environment']} {body['n']}",
+    "refused": lambda body: f"the request was refused: {body['reason']}",
+    "raw": _raw,
+    "recorded": _recorded,
+    "ignored": lambda body: f"ignored: {'; '.join(body['reasons'])}",
+    "parked": lambda body: f"parked: {body['reason']}",
+    "announced": lambda body: f"announced on deliveries{': ' + body['type'] if body.get('type') else ''}",
+    "pointer": lambda _: "a pointer from one name to another",
+}
+_STEPS: dict[type, Callable[[Any], str]] = {
+    steps.Record: lambda step: f"to be written down: {of_body(step.fact.body)}",
+    steps.Append: lambda step: f"to be appended: {_entry(step.entry.body)}",
+    steps.Compare: lambda step: (
+        f"did a path of the application change from {short(step.before)} to {short(step.after)}?"
+    ),
+    steps.StartBuild: lambda step: f"a build of {short(step.commit)} is to be started",
+    steps.ResolveImage: lambda step: f"the registry is to be asked for {step.image}:{step.tag}",
+    steps.RenderBundle: lambda step: f"manifests of {short(step.commit)} for {step.environment} are to be rendered",
+    steps.TriggerRollout: lambda step: f"{step.environment} {step.n} is to be triggered",
+    steps.CancelRollout: lambda step: f"{step.environment} {step.n} is to be cancelled: {step.reason}",
+    steps.Observe: lambda step: f"Spinnaker is to be asked for execution {step.execution}",
+    steps.Announce: lambda step: f"{step.type} is to be announced",
+}
