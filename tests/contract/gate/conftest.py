@@ -1,6 +1,7 @@
 """A local Gate with a real local Cloud Storage behind it and a catcher for Echo's events, and a client that waits."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -197,6 +198,77 @@ class Lab:
         stage = self.judged_at(execution_id)
         answer = self.call("PATCH", f"/pipelines/{execution_id}/stages/{stage}", {"judgmentStatus": word})
         assert answer.status_code == 200
+
+
+class Replay:
+    """Requests recorded from real Gate, Orca and Front50 2026.2.3, sent again; answers compared but for ids and times."""
+
+    RECORDED = Path(__file__).parent / "recorded"
+    # Values that differ from run to run, or that the tests shorten.
+    VOLATILE = re.compile(".*(Time|Ts|timestamp|Ms)$|^waitTime$|^allowedAccounts$|^stackTrace$")
+    ULID = re.compile(r"\b01[0-9A-HJKMNP-TV-Z]{24}\b")
+    UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def recording(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.RECORDED / f"{name}.json").read_text())
+        return found
+
+    def send(self, request: dict[str, Any]) -> requests.Response:
+        """The bytes as recorded: a body that is text was text on the wire."""
+        body = request.get("body")
+        data = body.encode() if isinstance(body, str) else json.dumps(body).encode() if "body" in request else None
+        headers = {"Content-Type": "application/json", **request.get("headers", {})} if data is not None else {}
+        prepared = requests.Request(request["method"], self.lab.gate.url, data=data, headers=headers).prepare()
+        prepared.url = self.lab.gate.url + request["path"]
+        return self.lab.http.send(prepared, timeout=PATIENCE)
+
+    def check(self, name: str) -> None:
+        found = self.recording(name)
+        answer, wanted = self.send(found["request"]), found["response"]
+        content_type = wanted["headers"]["content-type"]
+        assert (answer.status_code, answer.headers.get("Content-Type")) == (wanted["status"], content_type)
+        assert self.shape(answer.json() if answer.content else "") == self.shape(wanted["body"])
+
+    def shape(self, value: Any, key: str = "") -> Any:
+        """The value, with what changes from run to run replaced by its kind."""
+        if self.VOLATILE.match(key):
+            return f"<{key}>"
+        if isinstance(value, dict):
+            return {name: self.shape(item, name) for name, item in value.items()}
+        if isinstance(value, list):
+            return [self.shape(item, key) for item in value]
+        return self.UUID.sub("<uuid>", self.ULID.sub("<ulid>", value)) if isinstance(value, str) else value
+
+    def save_demo(self) -> None:
+        """The recorder's application `demo`, with its waits cut to nothing."""
+        for path in sorted(self.RECORDED.glob("save-pipeline-*.json")):
+            request, response = (self.recording(path.stem)[half] for half in ("request", "response"))
+            waits = [stage for stage in request["body"].get("stages", []) if stage["type"] == "wait"]
+            for stage in waits:
+                stage["waitTime"] = 0
+            if response["status"] == 200:
+                self.send(request)
+        parameters = [{"name": "version", "required": True}, {"name": "region", "default": "eu"}]
+        wait = {"type": "wait", "refId": "1", "name": "Wait", "waitTime": 0}
+        self.lab.save(wait, application="demo", name="with-params-nodefault", parameterConfig=parameters)
+
+
+@pytest.fixture(scope="module")
+def replay(module_lab: Lab) -> Replay:
+    found = Replay(module_lab)
+    found.save_demo()
+    return found
+
+
+@pytest.fixture(scope="module")
+def module_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One for all tests of a module that only adds to it."""
+    found = Lab(tmp_path_factory.mktemp("lab"))
+    yield found
+    found.stop()
 
 
 @pytest.fixture

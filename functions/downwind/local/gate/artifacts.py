@@ -51,10 +51,16 @@ def _resolve_one(expected: Mapping[str, Any], received: Sequence[Artifact]) -> A
     bound = dict(fitting[0])
     if "artifactAccount" not in bound and "artifactAccount" in wanted:
         bound["artifactAccount"] = wanted["artifactAccount"]
-    shown = {**expected, "matchArtifact": wanted, "boundArtifact": bound}
+    shown = {
+        "id": expected.get("id"),
+        "matchArtifact": wanted,
+        "boundArtifact": bound,
+        "usePriorArtifact": bool(expected.get("usePriorArtifact")),
+        "useDefaultArtifact": bool(expected.get("useDefaultArtifact")),
+    }
     if "defaultArtifact" in expected:
         shown["defaultArtifact"] = read_artifact(expected["defaultArtifact"] or {})
-    return {"usePriorArtifact": False, "useDefaultArtifact": False, **shown}
+    return shown
 
 
 def _fits(wanted: Artifact, artifact: Artifact) -> bool:

@@ -69,11 +69,12 @@ def new_stage(given: Mapping[str, Any], number: int, **more: Any) -> dict[str, A
 
 
 def bind_artifacts(execution: Execution, config: Mapping[str, Any]) -> None:
-    """Resolves the expected artifacts into the trigger. ArtifactError, or AttributeError for what is no list of objects."""
+    """Takes the received artifacts into Orca's form and resolves the expected ones. ArtifactError: the trigger stays as
+    it was sent, which is how Orca then stores it."""
     trigger = execution["trigger"]
-    resolved = resolve(
-        config.get("expectedArtifacts") or [], trigger.get("expectedArtifactIds") or [], trigger["artifacts"]
-    )
+    received = [read_artifact(item) for item in trigger["artifacts"]]
+    resolved = resolve(config.get("expectedArtifacts") or [], trigger.get("expectedArtifactIds") or [], received)
+    trigger["artifacts"] = received
     trigger["expectedArtifacts"] = resolved
     trigger["resolvedExpectedArtifacts"] = copy.deepcopy(resolved)
 
@@ -98,7 +99,6 @@ def _trigger(config: Mapping[str, Any], given: Mapping[str, Any], user: str) -> 
     defaults = {
         item["name"]: item["default"] for item in config.get("parameterConfig") or [] if item.get("default") is not None
     }
-    artifacts = given.get("artifacts") or []
     return {
         "type": "manual",
         "user": user,
@@ -108,7 +108,6 @@ def _trigger(config: Mapping[str, Any], given: Mapping[str, Any], user: str) -> 
         **copy.deepcopy(dict(given)),
         "parameters": {**defaults, **(given.get("parameters") or {})},
         "notifications": given.get("notifications") or [],
-        "artifacts": [read_artifact(item) for item in artifacts] if isinstance(artifacts, list) else artifacts,
-        "expectedArtifacts": [],
+        "artifacts": given.get("artifacts") or [],
         "resolvedExpectedArtifacts": [],
     }

@@ -154,7 +154,7 @@ class ExecutionsApi:
                 given = _query(executionIds=query["executionIds"], expand="true")
                 raise upstream(500, "GET", f"{ORCA}/pipelines?{given}", "The iterator returned a null value")
             found.append(document)
-        statuses = _statuses(query, "GET", f"{ORCA}/pipelines?{_query(**query)}")
+        statuses = _statuses(query, "GET", f"{ORCA}/pipelines?{_query(**{**query, 'expand': 'true'})}")
         limit = _limit(request, query, 1)
         for config in configs:
             fitting = [d for d in self._records.executions(config=config) if not statuses or d["status"] in statuses]

@@ -20,6 +20,11 @@ _SUPERSEDED = (
     "This pipeline is configured to automatically cancel waiting executions."
 )
 
+_NOT_A_LIST = (
+    "class java.lang.String cannot be cast to class java.util.List (java.lang.String and java.util.List are in module "
+    "java.base of loader 'bootstrap')"
+)
+
 
 class StartRefusedError(Exception):
     """Orca's answer 400 (or 500) to a start; a TERMINAL execution tells of it."""
@@ -133,18 +138,14 @@ class Orca:
 
     def _check(self, config: Mapping[str, Any], document: dict[str, Any]) -> None:
         try:
-            if config.get("disabled"):
-                raise StartRefusedError(400, "Pipeline is disabled and cannot be started.")
             if not isinstance(document["trigger"]["artifacts"], list):
-                raise StartRefusedError(
-                    500,
-                    "class java.lang.String cannot be cast to class java.util.List (java.lang.String and java.util.List are "
-                    "in module java.base of loader 'bootstrap')",
-                )
+                raise StartRefusedError(500, _NOT_A_LIST)
             try:
                 bind_artifacts(document, config)
             except ArtifactError as error:
                 raise StartRefusedError(400, str(error)) from error
+            if config.get("disabled"):
+                raise StartRefusedError(400, "Pipeline is disabled and cannot be started.")
         except StartRefusedError as error:
             fail_on_startup(document, str(error))
             self._records.put_execution(document, active=False)

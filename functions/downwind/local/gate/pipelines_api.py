@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 from werkzeug.wrappers import Request, Response
 
@@ -67,8 +68,9 @@ def find_pipeline(records: Records, application: str, name_or_id: str, *, prefix
     found = records.pipeline(name_or_id)
     if found is not None:
         return found
+    url = f"{FRONT50}/pipelines/{quote(name_or_id)}/get"
     text = (
         f"{prefix}Pipeline configuration not found (nameOrId: {name_or_id} in application {application}): Status: 404, "
-        f"Method: GET, URL: {FRONT50}/pipelines/{name_or_id}/get, Message: No item found in cache with id of {name_or_id}"
+        f"Method: GET, URL: {url}, Message: No item found in cache with id of {name_or_id.lower()}"
     )
     raise error(404, text)
