@@ -22,7 +22,8 @@ from downwind.ports import PipelineConfig
 _MESSAGE_LIMIT = 500
 _BODY_LIMIT = 64 * 1024 * 1024
 _SEARCH_SIZE = 20
-_REF = re.compile(r"/pipelines/([0-9A-Za-z-]+)")
+_ID = re.compile(r"[0-9A-Za-z-]+")
+_REF = re.compile(rf"/pipelines/({_ID.pattern})")
 _CREDENTIALS = "give the functions credentials that Gate accepts (header X-Spinnaker-Token or Authorization)"
 
 
@@ -115,7 +116,9 @@ class GatePipelines:
         return [execution for execution in executions if execution is not None]
 
     def execution(self, execution_id: str) -> Execution | None:
-        document = self._read(f"/pipelines/{_part(execution_id)}", missing="Pipeline not found")
+        if _ID.fullmatch(execution_id) is None:
+            return None
+        document = self._read(f"/pipelines/{execution_id}", missing="Pipeline not found")
         return read_execution(document) if document is not None else None
 
     def cancel(self, execution_id: str, reason: str) -> None:

@@ -60,6 +60,8 @@ class MemoryPipelines(Faults):
         with self._mutex:
             self.posts += 1
             self.check("start")
+            if config.id not in {standing.id for standing in self._configs.values()}:
+                raise Refused(f"Pipeline configuration not found (nameOrId: {config.id})")
             if config.document.get("disabled"):
                 raise Refused("Pipeline is disabled and cannot be started.")
             execution_id = self._correlated(trigger) or self._new(config, trigger)
@@ -98,6 +100,8 @@ class MemoryPipelines(Faults):
     def judge(self, execution: Execution, decision: str) -> None:
         with self._mutex:
             self.check("judge")
+            if decision not in {"continue", "stop"}:
+                raise Refused(f"a judgment is answered by continue or stop, not by {decision}", field="decision")
             document = self.executions.get(execution.id)
             waiting = read_execution(document).judgment if document is not None else None
             if document is None or waiting is None:
@@ -107,7 +111,7 @@ class MemoryPipelines(Faults):
             if decision == "stop":
                 stage["status"] = "TERMINAL"
                 self._end(document, "TERMINAL")
-            elif decision == "continue":
+            else:
                 stage["status"] = "SUCCEEDED"
                 self.advance(execution.id)
 
