@@ -19,6 +19,7 @@ from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Hints, NewFact, Snapshot
 from downwind.reconcile.recording import (
     Recording,
+    pointers,
     record_build,
     record_image,
     record_push,
@@ -54,13 +55,17 @@ def handle(world: World, parser: Parser, source: str, message: Message) -> str:
         logs.info(f"ignored: {events.reason}", message_id=message.id, source=source)
         return "ignored"
     prefix = names.event(*identity(source, message, events))
-    if _seen(world, prefix):
+    observed = Snapshot()
+    if isinstance(events[0], Execution):
+        if not _news(world, events[0], observed):
+            return "ignored"
+    elif _seen(world, prefix):
         logs.info("duplicate", message_id=message.id, source=source)
         return "duplicate"
     try:
-        return _record(world, prefix, message, events)
+        return _record(world, prefix, message, events, observed)
     except PermanentError as error:
-        park(world, prefix, message, str(error))
+        park(world, prefix, message, str(error), pointers(prefix, events))
         return "parked"
 
 
@@ -78,10 +83,10 @@ def _seen(world: World, prefix: str) -> bool:
     return bool(standing & {"recorded", "ignored", "parked"})
 
 
-def _record(world: World, prefix: str, message: Message, events: tuple[Event, ...]) -> str:
-    observed = Snapshot()
+def _record(world: World, prefix: str, message: Message, events: tuple[Event, ...], observed: Snapshot) -> str:
     if isinstance(events[0], Execution):
-        events, registered = _executions(world, events, observed)
+        named = {each.downwind_application for each in observed.executions.values()}
+        registered = applications.read(world.catalog, sorted(name for name in named if name))
     else:
         events = tuple(_whole(world, event) for event in events)
         registered = applications.find(world.catalog, events)
@@ -90,9 +95,10 @@ def _record(world: World, prefix: str, message: Message, events: tuple[Event, ..
         NewObject(name=names.marker(each.registered.application.name, prefix), data=write_marker(each.hints))
         for each in work
     ]
+    first = [ledger.raw_object(prefix, message), *map(ledger.to_object, pointers(prefix, events))]
     raw, *marked = world.side_by_side(
         [
-            lambda: world.ledger.create(ledger.raw_object(prefix, message)),
+            lambda: world.ledger.create_all(first),
             *(partial(world.work.create, marker) for marker in markers),
         ]
     )
@@ -241,34 +247,38 @@ def _whole(world: World, event: Event) -> Event:
     return cloud_build.read_build(document)
 
 
-def _executions(
-    world: World, events: tuple[Event, ...], observed: Snapshot
-) -> tuple[tuple[Event, ...], tuple[Registered, ...]]:
-    """What Gate says of them now. If it does not answer, the tick's look-up of the open rollout makes it good."""
-    wanted: dict[str, None] = {}
-    for event in events:
-        if not isinstance(event, Execution):
-            continue
-        try:
-            execution = world.pipelines.execution(event.execution)
-        except TransientError as error:
-            logs.warning(f"Gate did not say how {event.execution} is: {error}")
-            continue
-        if execution is not None and execution.downwind_application and execution.sequence is not None:
-            observed.executions[execution.id] = execution
-            wanted[execution.downwind_application] = None
-    return events, applications.read(world.catalog, list(wanted))
+def _news(world: World, event: Execution, observed: Snapshot) -> bool:
+    """Does this say anything that the ledger does not have? Echo sends a score of events for each execution, and each end
+    twice: most need one list and nothing written. `observed` gets what Gate says of the execution now.
+
+    Where Gate does not answer nothing is lost: a rollout without outcome is open, and the tick looks its execution up.
+    """
+    prefix = names.execution_pointer(event.execution)
+    known = [each.name.removeprefix(prefix) for each in world.ledger.list(prefix, limit=10)]
+    if "ended" in known:
+        return False
+    try:
+        execution = world.pipelines.execution(event.execution)
+    except TransientError as error:
+        logs.warning(f"Gate did not say how {event.execution} is, the tick will ask: {error}")
+        return False
+    if execution is None or not execution.downwind_application or execution.sequence is None:
+        logs.info(f"ignored: {event.execution} was not started by Downwind")
+        return False
+    observed.executions[execution.id] = execution
+    return execution.finished or not known
 
 
-def park(world: World, prefix: str, message: Message, reason: str) -> None:
-    """Recorded, acknowledged, listed, replayable."""
+def park(world: World, prefix: str, message: Message, reason: str, about: Sequence[NewFact] = ()) -> None:
+    """Recorded, acknowledged, listed, replayable. `about`: pointers to the event, where it could be parsed."""
     logs.warning(f"parked: {reason}", message_id=message.id)
     body = {"kind": "parked", "reason": reason[:1500], "message": message.id, "topic": message.topic}
     marker = NewObject(name=names.marker(PARKED, prefix), data=write_marker(Hints()))
     world.side_by_side(
         [lambda: world.ledger.create(ledger.raw_object(prefix, message)), lambda: world.work.create(marker)]
     )
-    parked = ledger.create(world.ledger, [NewFact(name=f"{prefix}parked.0", body=body)])[0]
+    listed = NewFact(name=names.parked(prefix), body=body)
+    parked = ledger.create(world.ledger, [NewFact(name=f"{prefix}parked.0", body=body), listed, *about])[0]
     if parked is not None:
         tell(world, parked)
 

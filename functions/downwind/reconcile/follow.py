@@ -97,6 +97,7 @@ def _record_observed(
             news = True
         if execution.finished and (execution.id not in known or known[execution.id].end is None):
             collector.record(f"{prefix}ended.{leaf}", kind="ended", **end_of(execution))
+            collector.record(names.execution_pointer(execution.id) + "ended", kind="pointer")
             news = True
     return news
 
