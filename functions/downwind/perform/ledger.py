@@ -1,6 +1,7 @@
 """Facts to ledger objects and back. A small fact's whole body stands in the object's metadata too, so a list is enough."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 from downwind.model.event import Message
 from downwind.ports import NewObject, Store, StoredObject
@@ -9,6 +10,7 @@ from downwind.reconcile.wanted import Query
 
 METADATA_LIMIT = 6000
 """Cloud Storage allows 8 KiB of custom metadata an object, names and nonce included."""
+ATTRIBUTES_LIMIT = 4000
 
 
 def to_object(fact: NewFact) -> NewObject:
@@ -40,9 +42,22 @@ def _fact(listed: StoredObject, read: StoredObject | None) -> Fact:
     return Fact(name=listed.name, body=decode_body(listed.name, data), created=listed.created)
 
 
+def _fitting(attributes: Mapping[str, str]) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    room = ATTRIBUTES_LIMIT
+    for key in sorted(attributes, key=lambda key: (len(key) + len(attributes[key]), key)):
+        value = attributes[key][:512]
+        room -= len(json.dumps([key, value]))
+        if room < 0:
+            break
+        kept[key] = value
+    return kept
+
+
 def raw_object(prefix: str, message: Message) -> NewObject:
-    """What came, as it came, for `why`, `parked` and replay."""
-    metadata = {key: str(value)[:512] for key, value in message.attributes.items()}
+    """What came, as it came, for `why`, `parked` and replay. Attributes beyond reason are counted, not kept: the description
+    has to fit the metadata, since the data is the sender's."""
+    kept = _fitting(message.attributes)
     about = NewFact(
         name=prefix + "raw",
         body={
@@ -51,7 +66,8 @@ def raw_object(prefix: str, message: Message) -> NewObject:
             "topic": message.topic,
             "published": message.published,
             "attempt": message.attempt,
-            "attributes": metadata,
+            "attributes": kept,
+            "left_out": len(message.attributes) - len(kept),
         },
     )
     return NewObject(

@@ -104,6 +104,30 @@ def execution_pointer(identifier: str) -> str:
     return f"pointer/execution/{encode(identifier)}/"
 
 
+def commit_events(commit: str) -> str:
+    """The events that name a commit, for `why`. Unlike a release's name this one is found by an abbreviation."""
+    return f"pointer/commit/{commit}/"
+
+
+def image_events(digest: str) -> str:
+    return f"{image(digest)}event/"
+
+
+def parked(event_prefix: str) -> str:
+    """Beside the event, in one list of all that was parked."""
+    return f"parked/{event_prefix.split('/')[1]}"
+
+
+def release_in(name: str) -> tuple[str, str] | None:
+    """(application, commit) of an object that belongs to a release or points to one; None for any other, and for a deletion."""
+    match name.split("/"):
+        case ["release", _, application_name, commit, *_] if commit != "none":
+            return application_name, commit
+        case ["image", _, "release", application_name, commit] | ["pointer", "build", _, application_name, commit]:
+            return application_name, commit
+    return None
+
+
 def announced(fact_name: str) -> str:
     """Beside the fact that was announced."""
     folder, _, leaf = fact_name.rpartition("/")

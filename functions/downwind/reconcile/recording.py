@@ -1,10 +1,11 @@
 """What an event writes down before anything else happens: facts and hints. A fact says what happened, not who said so."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from downwind.errors import Refused
 from downwind.model.catalog import Registered
-from downwind.model.event import Build, Image, ImageReference, Push, Request
+from downwind.model.event import Build, Event, Image, ImageReference, Push, Request
 from downwind.model.patterns import commit_of, repository_key
 from downwind.reconcile import names
 from downwind.reconcile.facts import Hints, NewFact
@@ -18,6 +19,18 @@ class Recording:
     facts: tuple[NewFact, ...] = ()
     hints: Hints = field(default_factory=Hints)
     ignored: str | None = None
+
+
+def pointers(prefix: str, events: Iterable[Event]) -> tuple[NewFact, ...]:
+    """From what an event is about to the event under `prefix`: who said it stands in no fact, and `why` has to find it."""
+    about: dict[str, None] = {}
+    for event in events:
+        match event:
+            case Push(after=str(commit)) | Build(commit=str(commit)) | Request(commit=str(commit)):
+                about[names.commit_events(commit)] = None
+            case Image(image=ImageReference(digest=str(digest))):
+                about[names.image_events(digest)] = None
+    return tuple(NewFact(name=place + prefix.split("/")[1], body={"kind": "pointer"}) for place in about)
 
 
 def record_push(event: Push, registered: Registered) -> Recording:
