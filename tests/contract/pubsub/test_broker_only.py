@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from google.api_core import exceptions
-from google.protobuf import duration_pb2
+from google.protobuf import duration_pb2, field_mask_pb2
 
 from downwind.local.pubsub import Broker
 
@@ -125,3 +125,42 @@ def test_unwrapped_metadata_carry_key_attempt_and_text_beyond_ascii(own_world: A
     assert headers["name"].encode("latin-1").decode() == "é"
     assert {name for name in ("two lines", "lines", "Injected") if name in headers} == set()
     assert headers["Host"] != "elsewhere"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda w: w.subscriber.acknowledge(subscription=w.subscription(), ack_ids=[]),
+        lambda w: w.subscriber.modify_ack_deadline(subscription=w.subscription(), ack_ids=[], ack_deadline_seconds=10),
+        lambda w: w.publish(b"x", key="k" * 1025),
+        lambda w: w.subscribe("sub-two", push_config={"push_endpoint": "http://127.0.0.1:1/", "oidc_token": {}}),
+        lambda w: w.subscriber.update_subscription(request={"subscription": {"name": w.subscription()}}),
+        lambda w: w.subscriber.update_subscription(
+            request={"subscription": {"name": w.subscription()}, "update_mask": {"paths": ["push_config.absent"]}}
+        ),
+    ],
+    ids=["no-ack-ids", "no-deadline-ids", "long-key", "token-without-email", "no-mask", "wrong-mask"],
+)
+def test_a_request_that_lacks_or_exceeds_is_refused(own_world: Any, call: Callable[[Any], Any]) -> None:
+    own_world.create_topic()
+    own_world.subscribe()
+    with pytest.raises(exceptions.InvalidArgument):
+        call(own_world)
+
+
+def test_a_dead_letter_policy_is_added_by_update_and_only_for_a_topic_that_is_there(own_world: Any) -> None:
+    own_world.create_topic()
+    own_world.subscribe()
+    mask = field_mask_pb2.FieldMask(paths=["dead_letter_policy"])
+    policy = {"dead_letter_topic": own_world.topic("dead-letters")}
+    request = {
+        "subscription": {"name": own_world.subscription(), "dead_letter_policy": policy},
+        "update_mask": mask,
+    }
+    with pytest.raises(exceptions.NotFound):
+        own_world.subscriber.update_subscription(request=request)
+    own_world.create_topic("dead-letters")
+    assert own_world.subscriber.update_subscription(request=request).dead_letter_policy.max_delivery_attempts == 5
+    own_world.publish(b"x")
+    (got,) = own_world.pull()
+    assert got.delivery_attempt == 1

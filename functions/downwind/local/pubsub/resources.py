@@ -179,15 +179,14 @@ def merge(standing: Any, new: Any, mask: Any, changeable: set[str]) -> Any:
     """The resource after an update: exactly the masked fields come from `new`, absent ones fall back to their default."""
     if not mask.paths:
         raise invalid("The update_mask in the request must be set, and must contain a non-empty paths list.")
+    if not mask.IsValidForDescriptor(standing.DESCRIPTOR):
+        raise invalid(f"Invalid update_mask provided in the request: {', '.join(mask.paths)}")
     for path in mask.paths:
         if path.split(".")[0] not in changeable:
             raise invalid(f"Invalid update_mask provided in the request: {path} can't be changed.")
     merged = type(standing)()
     merged.CopyFrom(standing)
-    try:
-        mask.MergeMessage(new, merged, replace_message_field=True, replace_repeated_field=True)
-    except ValueError as error:
-        raise invalid(f"Invalid update_mask provided in the request: {error}") from error
+    mask.MergeMessage(new, merged, replace_message_field=True, replace_repeated_field=True)
     return merged
 
 
