@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,3 +228,20 @@ def test_stores_share_one_client_and_close_only_their_own(client: Any, bucket: A
 def test_the_nonce_is_a_key_of_the_metadata_in_the_bucket(gcs: GcsStore, bucket: Any) -> None:
     gcs.create(new("a"))
     assert set(bucket.get_blob("a").metadata) == {"commit", "nonce"}
+
+
+def test_a_kept_connection_survives_a_restart_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = StorageServer(tmp_path)
+    server.start()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+    client = gcs_client("demo")
+    client.create_bucket("kept")
+    store = GcsStore("kept", client=client)
+    made = store.create(new("a"))
+    server.stop()
+    again = StorageServer(tmp_path, port=server.port)
+    again.start()
+    assert store.read("a") == made
+    store.close()
+    client.close()
+    again.stop()

@@ -48,7 +48,7 @@ class Buckets:
     def get(self, call: Call, name: str) -> Response:
         call.allow(*_CONDITIONS)
         row = self.row(name)
-        self._check(call, row, reading=True)
+        self._check(call, row)
         return json_response(bucket_resource(row, call.base))
 
     def list(self, call: Call) -> Response:
@@ -92,9 +92,9 @@ class Buckets:
         return Response(b"", 204)
 
     @staticmethod
-    def _check(call: Call, row: Row, *, reading: bool = False) -> None:
-        preconditions.check(preconditions.of(call), row["created"], row["metageneration"], reading=reading)
-        preconditions.check_etag(call, etag_of(row["created"], row["metageneration"]), reading=reading)
+    def _check(call: Call, row: Row) -> None:
+        preconditions.check(preconditions.of(call), row["created"], row["metageneration"])
+        preconditions.check_etag(call, etag_of(row["created"], row["metageneration"]))
 
 
 def is_versioned(bucket: Row) -> bool:

@@ -37,9 +37,9 @@ def no_object(bucket: str, name: str) -> StorageError:
     return StorageError(404, "notFound", f"No such object: {bucket}/{name}")
 
 
-def condition_failed(header: str = "If-Match") -> StorageError:
+def condition_failed() -> StorageError:
     text = "At least one of the pre-conditions you specified did not hold."
-    return StorageError(412, "conditionNotMet", text, locationType="header", location=header)
+    return StorageError(412, "conditionNotMet", text, locationType="header", location="If-Match")
 
 
 def not_modified() -> StorageError:

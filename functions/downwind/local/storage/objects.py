@@ -29,11 +29,11 @@ class Objects:
 
     def get(self, call: Call, bucket: str, name: str) -> Response:
         with self._database.reading():
-            return self._answer(call, self._checked(call, bucket, name, reading=True))
+            return self._answer(call, self._checked(call, bucket, name))
 
     def download(self, call: Call, bucket: str, name: str) -> Response:
         with self._database.reading():
-            row = self._checked(call, bucket, name, reading=True)
+            row = self._checked(call, bucket, name)
             data = self._versions.data(row)
         fields = json.loads(row["fields"])
         headers = {
@@ -75,11 +75,11 @@ class Objects:
             self._versions.delete(row, for_good=call.number("generation") is not None)
         return Response(b"", 204)
 
-    def _checked(self, call: Call, bucket: str, name: str, *, reading: bool = False) -> Row:
+    def _checked(self, call: Call, bucket: str, name: str) -> Row:
         call.allow(*_ONE)
         row = self._versions.choose(bucket, name, call.number("generation"))
-        preconditions.check(preconditions.of(call), row["generation"], row["metageneration"], reading=reading)
-        preconditions.check_etag(call, etag_of(row["generation"], row["metageneration"]), reading=reading)
+        preconditions.check(preconditions.of(call), row["generation"], row["metageneration"])
+        preconditions.check_etag(call, etag_of(row["generation"], row["metageneration"]))
         return row
 
     def _answer(self, call: Call, row: Row) -> Response:

@@ -6,17 +6,22 @@ https://cloud.google.com/storage/docs/request-preconditions
 from collections.abc import Mapping
 
 from downwind.local.storage.call import PRECONDITIONS, Call
-from downwind.local.storage.errors import condition_failed, invalid, not_modified
+from downwind.local.storage.errors import condition_failed, invalid, not_here, not_modified
 
 
-def check(conditions: Mapping[str, int | None], generation: int, metageneration: int, *, reading: bool = False) -> None:
-    """`generation` 0: no such object. A `…NotMatch` that fails is 304 on a read, all else 412."""
+def check(conditions: Mapping[str, int | None], generation: int, metageneration: int) -> None:
+    """`generation` 0: no such object. 412 for a match that fails; 304 for a `…NotMatch`, on writes too."""
     values = (generation, generation, metageneration, metageneration)
     for name, actual in zip(PRECONDITIONS, values, strict=True):
         wanted = conditions.get(name)
-        if wanted is None or (wanted == actual) != name.endswith("NotMatch"):
+        if wanted is None:
             continue
-        raise not_modified() if reading and name.endswith("NotMatch") else condition_failed()
+        if name.endswith("NotMatch"):
+            # "If no live object exists, the precondition fails."
+            if wanted == actual or (name == "ifGenerationNotMatch" and not generation):
+                raise not_modified()
+        elif wanted != actual:
+            raise condition_failed()
 
 
 def of(call: Call, prefix: str = "if") -> dict[str, int | None]:
@@ -34,14 +39,16 @@ def of_document(document: Mapping[str, object]) -> dict[str, int | None]:
     return found
 
 
-def check_etag(call: Call, etag: str, *, reading: bool = False) -> None:
-    """If-Match and If-None-Match, with etags quoted or bare."""
+def check_etag(call: Call, etag: str) -> None:
+    """If-Match and If-None-Match, with etags quoted or bare: for reads, as Google documents them."""
 
     def holds(header: str) -> bool:
         return header.strip() == "*" or etag in [one.strip().strip('"') for one in header.split(",")]
 
     wanted, unwanted = call.headers.get("if-match"), call.headers.get("if-none-match")
+    if call.method not in {"GET", "HEAD"} and (wanted or unwanted):
+        raise not_here(f"If-Match or If-None-Match on {call.method}")
     if wanted is not None and not holds(wanted):
         raise condition_failed()
     if unwanted is not None and holds(unwanted):
-        raise not_modified() if reading else condition_failed("If-None-Match")
+        raise not_modified()
