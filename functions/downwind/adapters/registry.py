@@ -85,7 +85,7 @@ class OciRegistry:
         host, repository = split_name(name)
         if self._mirror is None or loopback(host):
             return host, repository
-        return self._mirror, f"{host}/{repository}"
+        return self._mirror, name
 
     def _manifest(self, method: str, name: str, reference: str) -> Answer | None:
         """None: there is none (or no such repository)."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.devtools import cloudbuild_v1
@@ -48,6 +49,15 @@ def test_the_official_client_runs_a_build_and_follows_its_operation(client: Any)
     done = operation.result(timeout=30)
     assert done.status == cloudbuild_v1.Build.Status.SUCCESS
     assert client.get_build(request={"name": f"{PARENT}/builds/{done.id}"}).id == done.id
+
+
+def test_options_that_the_client_sends_as_numbers_are_published_by_name(client: Any, workshop: Any) -> None:
+    options = {"substitution_option": "ALLOW_LOOSE", "logging": "CLOUD_LOGGING_ONLY"}
+    step = cloudbuild_v1.BuildStep(name="ubuntu", args=["true", "${_NONE}"])
+    client.create_build(request={"parent": PARENT, "build": cloudbuild_v1.Build(steps=[step], options=options)})
+    build = workshop.ended()
+    assert build["options"] == {"substitutionOption": "ALLOW_LOOSE", "logging": "CLOUD_LOGGING_ONLY"}
+    assert build["steps"][0]["args"] == ["true", ""]
 
 
 def test_builds_are_listed_newest_first_by_filter_and_page(client: Any, workshop: Any) -> None:
@@ -96,6 +106,7 @@ def test_a_build_can_take_its_source_from_a_branch(workshop: Any) -> None:
         ({"steps": [STEP | {"args": ["${_X}"]}]}, "_X is no valid substitution: give it a value"),
         ({"steps": [STEP | {"args": ["${_X:-y}"]}]}, "replaces names only"),
         ({"substitutions": {"X": "y"}}, "substitution X: names are _UPPER_CASE"),
+        ({"options": {"machineType": 5}}, "machineType: write the name, not 5"),
         ({"timeout": "10m"}, "10m is no duration"),
         ({"options": {"pubsubTopic": "t"}}, "pubsubTopic: unknown, or not part of"),
     ],
@@ -133,8 +144,6 @@ def test_a_run_at_a_commit_that_is_not_there_is_refused_and_makes_no_build(works
 
 
 def test_another_project_and_an_unknown_call_are_refused_loudly(workshop: Any) -> None:
-    import requests
-
     assert requests.get(f"{workshop.builds.url}/v1/projects/other/builds", timeout=5).status_code == 404
     answer = workshop.call("GET", "locations/us-central1/workerPools")
     assert (answer.status_code, answer.json()["error"]["status"]) == (501, "UNIMPLEMENTED")

@@ -3,17 +3,21 @@
 import gzip
 import io
 import json
+import os
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.wrappers import Request, Response
 
+from downwind.adapters.registry import OciRegistry
 from downwind.local.builds.docker import Docker
 from downwind.local.builds.failure import BuildFailure
 from downwind.local.builds.image import Image, digest_of
 from downwind.local.builds.upload import full_reference, upload
+from downwind.local.http import Handler, HttpPart
 
 TAG = "127.0.0.1:5000/shop:v1"
 
@@ -68,8 +72,6 @@ def test_every_digest_is_that_of_its_content(bench: Bench) -> None:
 
 
 def test_the_same_files_make_the_same_digest_whatever_their_times(tmp_path: Path) -> None:
-    import os
-
     digests = set()
     for number, name in enumerate(("one", "two")):
         bench = Bench(tmp_path / name)
@@ -214,6 +216,18 @@ def test_nothing_is_pushed_off_this_machine(bench: Bench) -> None:
     assert full_reference("localhost/shop") == "localhost/shop:latest"
 
 
+@pytest.mark.parametrize("host", ["us-central1-docker.pkg.dev", "docker.io"])
+def test_a_mirror_plays_every_other_registry_under_the_whole_name(bench: Bench, workshop: Any, host: str) -> None:
+    name, mirror = f"{host}/acme/shop", f"127.0.0.1:{workshop.registry.port}"
+    image = bench.build("FROM scratch\nCOPY . /\n")
+    upload(image, f"{name}:v1", mirror=mirror)
+    registry = OciRegistry(mirror=mirror)
+    assert registry.digest(name, "v1") == image.digest
+    registry.close()
+    message = {"action": "INSERT", "digest": f"{name}@{image.digest}", "tag": f"{name}:v1"}
+    assert workshop.inbox.wait("gcr", 1) == [(message, {})]
+
+
 def test_tag_push_and_push_all_reach_the_registry(bench: Bench, workshop: Any) -> None:
     image = bench.build("FROM scratch\nCOPY . /\n", {"a": "1"})
     for number in (1, 2):
@@ -224,3 +238,37 @@ def test_tag_push_and_push_all_reach_the_registry(bench: Bench, workshop: Any) -
     assert workshop.images.digest(workshop.image, "2") == image.digest
     bench.docker.run(["buildx", "build", "--push", "-t", f"{workshop.image}:3", "."], bench.folder, bench.lines.append)
     assert workshop.images.digest(workshop.image, "3") == image.digest
+
+
+class Picky(HttpPart):
+    """A registry with a state of its own in the upload's address, as docker-registry has one."""
+
+    name = "picky"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.states: list[bytes] = []
+
+    def routes(self) -> Iterable[tuple[tuple[str, ...], str, Handler]]:
+        yield ("GET",), "/v2/shop/blobs/<digest>", lambda _request, digest: Response(status=404)
+        yield (
+            ("POST",),
+            "/v2/shop/blobs/uploads/",
+            lambda _request: Response(status=202, headers={"Location": "/v2/shop/blobs/uploads/1?_state=a%2Bb%3D%3D"}),
+        )
+        yield ("PUT",), "/v2/shop/blobs/uploads/1", self._put
+        yield ("PUT",), "/v2/shop/manifests/v1", lambda _request: Response(status=201)
+
+    def _put(self, request: Request) -> Response:
+        self.states.append(request.query_string.partition(b"&")[0])
+        return Response(status=201)
+
+
+def test_an_uploads_address_is_used_exactly_as_the_registry_gave_it(bench: Bench) -> None:
+    part = Picky()
+    part.start()
+    upload(bench.build("FROM scratch\nCOPY . /\n"), f"127.0.0.1:{part.port}/shop:v1")
+    part.stop()
+    assert set(part.states) == {b"_state=a%2Bb%3D%3D"}
+    with pytest.raises(BuildFailure, match="did not answer"):
+        upload(bench.docker.images[TAG], f"127.0.0.1:{part.port}/shop:v1")

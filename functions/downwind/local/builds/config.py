@@ -17,6 +17,10 @@ _OPTIONS = {
     "env", "automapSubstitutions", "substitutionOption", "dynamicSubstitutions", "logging", "logStreamingOption",
     "machineType", "diskSizeGb", "requestedVerifyOption", "sourceProvenanceHash", "defaultLogsBucketBehavior",
 }  # fmt: skip
+_ENUMS = {  # google-cloud-build sends numbers
+    "substitutionOption": ("MUST_MATCH", "ALLOW_LOOSE"),
+    "logging": ("LOGGING_UNSPECIFIED", "LEGACY", "GCS_ONLY", "STACKDRIVER_ONLY", "NONE", "CLOUD_LOGGING_ONLY"),
+}
 _SECONDS = re.compile(r"([0-9]+(?:\.[0-9]+)?)s")
 
 
@@ -36,6 +40,7 @@ def check_config(found: Any, name: str) -> dict[str, Any]:
     _only(found.get("options") or {}, _OPTIONS, f"{name}: options")
     _strings(found, {"images", "tags"}, name)
     _strings(found.get("options") or {}, {"env"}, f"{name}: options")
+    _enums(found.get("options") or {}, f"{name}: options")
     steps = found.get("steps")
     if not isinstance(steps, list) or not steps:
         raise BuildFailure(f"{name} has no steps")
@@ -72,6 +77,16 @@ def _only(found: Any, known: set[str], where: str) -> None:
         raise BuildFailure(f"{where} is no mapping")
     if unknown := sorted(str(key) for key in found if key not in known):
         raise BuildFailure(f"{where}: {', '.join(unknown)}: unknown, or not part of the local builder")
+
+
+def _enums(options: dict[str, Any], where: str) -> None:
+    """Numbers become the names that notifications carry."""
+    for key, value in options.items():
+        names = _ENUMS.get(key, ())
+        if isinstance(value, int) and not isinstance(value, bool) and key != "diskSizeGb":
+            if not 0 <= value < len(names):
+                raise BuildFailure(f"{where}: {key}: write the name, not {value}")
+            options[key] = names[value]
 
 
 def _strings(found: Mapping[str, Any], keys: set[str], where: str) -> None:
