@@ -37,6 +37,11 @@ def load(store: Store, queries: Sequence[Query]) -> list[tuple[list[Fact], bool]
     return [([_fact(each, bodies.get(each.name)) for each in objects], len(objects) >= limit) for objects in listed]
 
 
+def read_fact(stored: StoredObject) -> Fact:
+    """One that was read with its data."""
+    return _fact(stored, stored)
+
+
 def _fact(listed: StoredObject, read: StoredObject | None) -> Fact:
     data = listed.metadata.get("fact") or (read.data if read is not None else None) or b"{}"
     return Fact(name=listed.name, body=decode_body(listed.name, data), created=listed.created)

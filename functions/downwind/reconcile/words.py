@@ -148,7 +148,9 @@ _FACTS: dict[str, Callable[[Body], str]] = {
     "push": _push,
     "build-event": _build_event,
     "winner": _winner,
-    "build-claim": lambda body: f"a worker took it upon itself to start the build of {short(body['commit'])}",
+    "build-claim": lambda body: (
+        f"the start of a build of {short(body['commit'])} was claimed, so that nobody else starts it"
+    ),
     "build-started": lambda body: f"build {body['build']} of {short(body['commit'])} was started",
     "seen": lambda body: f"image {body['name']}@{short(body['digest'])} is in its registry",
     "image": _image,
@@ -158,7 +160,9 @@ _FACTS: dict[str, Callable[[Body], str]] = {
     "entry": _entry,
     "ref": _ref,
     "tip": lambda body: f"the repository answered {body['ref']} = {short(body['object'])} on tick {body['tick']}",
-    "claim": lambda body: f"{_rollout(body)}: a worker took the trigger upon itself (epoch {body['epoch']})",
+    "claim": lambda body: (
+        f"{_rollout(body)} claimed for trigger, so that nobody else starts it (epoch {body['epoch']})"
+    ),
     "started": lambda body: f"{_rollout(body)} triggered: execution {body['execution']}",
     "cancel": lambda body: f"execution {body['execution']} was cancelled: {body['reason']}",
     "ended": _ended,

@@ -1,0 +1,66 @@
+"""The command line on the shop of the shared conftest: the real handlers have filled the ledger that it reads."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from downwind.cli.context import Session
+from downwind.cli.main import main
+from downwind.settings import read_settings
+
+SETTINGS = {
+    "DOWNWIND_PROJECT": "acme",
+    "DOWNWIND_LEDGER_BUCKET": "acme-ledger",
+    "DOWNWIND_WORK_BUCKET": "acme-work",
+    "DOWNWIND_CATALOG_BUCKET": "acme-catalog",
+    "DOWNWIND_BUNDLES_BUCKET": "acme-bundles",
+    "DOWNWIND_GATE_URL": "https://gate.acme.example",
+}
+
+
+class Cli:
+    """`run` gives click's result; `json` the parsed output of a command that must succeed. `passing` is called whenever a
+    command sleeps: the world goes on meanwhile."""
+
+    def __init__(self, memory: Any, folder: Path) -> None:
+        self.memory = memory
+        self.folder = folder
+        self.passing: Callable[[], None] = lambda: None
+
+    def session(self) -> Session:
+        return Session(
+            environment=dict(SETTINGS),
+            folder=self.folder,
+            make_world=lambda settings: self.memory.world,
+            now=self.memory.clock,
+            sleep=self._sleep,
+        )
+
+    def _sleep(self, seconds: float) -> None:
+        self.memory.clock.advance(seconds)
+        self.passing()
+
+    def run(self, *arguments: str, input: str | None = None) -> Result:
+        result = CliRunner().invoke(main, list(arguments), obj=self.session(), input=input)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    def json(self, *arguments: str) -> Any:
+        result = self.run(*arguments, "-o", "json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+
+@pytest.fixture
+def cli(memory: Any, tmp_path: Path) -> Cli:
+    return Cli(memory, tmp_path)
+
+
+@pytest.fixture
+def settings() -> Any:
+    return read_settings(SETTINGS, receives=False)
