@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,6 @@ class Workshop:
     inbox: Any
     folder: Path
     commits: int = 0
-    parents: dict[str, str] = field(default_factory=dict)
 
     @property
     def image(self) -> str:

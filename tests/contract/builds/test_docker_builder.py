@@ -137,6 +137,16 @@ def test_dockerignore_is_honoured(bench: Bench) -> None:
     assert set(_files(bench.build("FROM scratch\nCOPY . /\n", files))) == {"a", "keep.log", "d/x.log"}
 
 
+def test_links_and_modes_are_kept_as_git_keeps_them(bench: Bench) -> None:
+    (bench.folder / "link").symlink_to("run")
+    (bench.folder / "run").write_text("#!/bin/sh")
+    (bench.folder / "run").chmod(0o740)
+    image = bench.build("FROM scratch\nCOPY link run /\n")
+    blob = image.blobs[json.loads(image.manifest)["layers"][0]["digest"]]
+    with tarfile.open(fileobj=io.BytesIO(blob)) as tar:
+        assert (tar.getmember("link").linkname, tar.getmember("run").mode) == ("run", 0o755)
+
+
 def test_stages_can_be_copied_from_built_upon_and_chosen(bench: Bench) -> None:
     text = "FROM scratch AS one\nCOPY a /a\nENV E=1\nFROM one AS two\nCOPY b /b\nFROM scratch\nCOPY --from=two /a /b /out/\n"
     assert _files(bench.build(text, {"a": "1", "b": "2"})) == {"out/a": "1", "out/b": "2"}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from werkzeug.wrappers import Request, Response
 
 from downwind.adapters.repository import GitRepository
@@ -154,3 +155,27 @@ def test_file_names_that_a_disk_could_misread_are_refused(git_host: Any, name: b
     commit = git_host.commit(MAIN, {"deploy/" + name.decode("utf-8", "surrogateescape"): b"1"})
     with pytest.raises(Refused, match="not allowed"):
         git_host.repository.files(git_host.address, commit, "deploy")
+
+
+def test_a_redirect_on_the_same_host_is_followed(odd: OddHost, git_host: Any, server: Any) -> None:
+    commit = git_host.commit(MAIN, {"a": b"1"})
+
+    def moved(request: Request) -> Response:
+        """/old.git/… moved to /shop.git/…, and what is there comes from the real server."""
+        if request.path.startswith("/old.git/"):
+            return Response(status=301, headers={"Location": request.full_path.replace("/old.git/", "/shop.git/")})
+        headers = {key: value for key, value in request.headers if key in {"Git-Protocol", "Content-Type", "Accept"}}
+        answer = requests.request(
+            request.method, server.url + request.full_path, data=request.get_data(), headers=headers, timeout=5
+        )
+        return Response(answer.content, answer.status_code, {"Content-Type": answer.headers["Content-Type"]})
+
+    odd.answer = moved
+    assert GitRepository().files(f"{odd.url}/old.git", commit, "") == {"a": b"1"}
+    assert GitRepository().tips(f"{odd.url}/old.git")[MAIN].commit == commit
+
+
+def test_redirects_without_end_are_refused(odd: OddHost) -> None:
+    odd.answer = lambda request: Response(status=302, headers={"Location": request.full_path})
+    with pytest.raises(Refused, match="without end"):
+        GitRepository().tips(f"{odd.url}/shop.git")

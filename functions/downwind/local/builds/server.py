@@ -81,12 +81,12 @@ class BuildsServer(HttpPart):
         yield ("GET",), "/v1/operations/build/<project>/<operation>", self._api(self._get_operation)
 
     def start(self) -> None:
-        super().start()
         for body in self._store.unannounced():
             self._publish(body)
-        self._runner.start()
-        for location, build in self._store.unfinished():
+        for location, build in self._store.unfinished():  # before a request can add to them
             self._runner.submit(location, build)
+        self._runner.start()
+        super().start()
 
     def stop(self) -> None:
         super().stop()
