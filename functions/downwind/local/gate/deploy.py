@@ -56,6 +56,7 @@ class DeployManifest:
         promoted = {f"outputs.{key}": value for key, value in result.items()}
         with work.task():
             work.put(**promoted, artifacts=result["createdArtifacts"])
+            work.put_outputs(**promoted, artifacts=result["createdArtifacts"])
         with work.task():
             self._stabilize(work, result["manifests"])
         with work.task():
@@ -63,9 +64,9 @@ class DeployManifest:
         with work.task():
             _monitor(work, cleanup)
         with work.task():
-            work.put_outputs(**promoted)
+            pass  # promoteOutputs of an operation that cleaned nothing up
         with work.task():
-            work.put_outputs(artifacts=result["createdArtifacts"])
+            pass  # bindProducedArtifacts: none is expected
 
     def _post(self, work: Work) -> dict[str, Any]:
         """Clouddriver's task, ended; an operation is posted once, whatever comes of it."""

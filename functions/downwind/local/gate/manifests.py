@@ -1,11 +1,12 @@
 """What a deployManifest stage deploys: its own text, or a fetched artifact, read as Orca reads it (deploy-manifest.md 3, 4).
 
-SnakeYAML and PyYAML share their rules (YAML 1.1): `\\/` in a string, tab indents and raw control characters fail in both.
-Left out: the limit of 3,145,728 code points a document; a missing object costs three quick tries, not ten in 102 s.
+SnakeYAML and PyYAML share their rules (YAML 1.1): tab indents and raw control characters fail in both.
+Left out: the limit of 3,145,728 code points a document; an object that is not there costs three quick tries, not 102 s.
 """
 
 import base64
 import datetime as dt
+import re
 import time
 import urllib.error
 import urllib.request
@@ -17,7 +18,10 @@ import yaml
 
 from downwind.local.gate.work import Work, failed_task
 
-_TRIES = 3
+# JSON's `\/`, which PyYAML knows and SnakeYAML does not.
+_ESCAPED_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
+_TRIES = 10
+_REFUSALS = 3
 _TIMEOUT = 20
 
 Manifest = dict[str, Any]
@@ -82,9 +86,9 @@ def _fetch(work: Work, artifact: Mapping[str, Any], storage_url: str) -> str:
 
 
 def _get(work: Work, url: str) -> str:
-    reason = ""
+    """Orca tries ten times, each pause twice the one before; an answer that says no is asked for three times only."""
+    reason, refusals = "", 0
     for attempt in range(_TRIES):
-        work.sleep(work.run.task_seconds * attempt)
         try:
             with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:
                 return str(response.read().decode())
@@ -94,14 +98,20 @@ def _get(work: Work, url: str) -> str:
                     f"Status: {error.code}, Method: PUT, URL: http://clouddriver.local:7002/artifacts/fetch, Message: "
                 )
                 reason += error.reason
+            refusals += 1
+            if refusals == _REFUSALS:
+                break
         except OSError as error:
             reason = f"{url}: {error}"
+        work.sleep(2 * work.run.task_seconds * 2**attempt)
     raise _failed(
         f"com.netflix.spinnaker.kork.retrofit.exceptions.SpinnakerHttpException: {reason}", "IllegalStateException"
     )
 
 
 def _parse(text: str) -> list[Manifest]:
+    if _ESCAPED_SLASH.search(text):
+        raise _failed("found unknown escape character /(47)", "ScannerException")
     try:
         documents = list(yaml.safe_load_all(text))
     except yaml.YAMLError as error:

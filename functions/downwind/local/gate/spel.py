@@ -192,7 +192,10 @@ class _Parser:
     def _word(self) -> str:
         if self._at < len(self._tokens) and self._tokens[self._at][0] == "word":
             self._at += 1
-            return str(self._tokens[self._at - 1][1])
+            word = str(self._tokens[self._at - 1][1])
+            if self._tokens[self._at : self._at + 1] == [("sign", "(")]:
+                raise SpelError(f"EL1004E: Method call: Method {word}() cannot be found")
+            return word
         raise SpelError("EL1043E: a name is missing")
 
     def _take(self, *signs: str) -> str | None:

@@ -150,7 +150,7 @@ class Work:
             self._mark(task, "CANCELED", "failed")
             raise
         except StageFailedError as error:
-            if "exception" in error.context:
+            if "exceptionType" in error.context.get("exception", {}):  # it threw, and did not just end so
                 task["taskExceptionDetails"] = {"exception": error.context["exception"]}
             self._mark(task, self.failure_status, "failed")
             raise
