@@ -95,6 +95,7 @@ class Shop:
 
     def __init__(self, memory: MemoryWorld, catalog: str = CATALOG) -> None:
         self.memory = memory
+        self.world = memory.world
         self.sent: list[tuple[str, Message]] = []
         self.trigger = memory.builds.add_trigger(TRIGGER)
         memory.repository.create(REPOSITORY)
@@ -103,7 +104,7 @@ class Shop:
         self.apply(catalog)
 
     def apply(self, catalog: str) -> list[str]:
-        return apply(self.memory.world, read_application(yaml.safe_load(catalog)), catalog.encode())
+        return apply(self.world, read_application(yaml.safe_load(catalog)), catalog.encode())
 
     def send(self, kind: str, body: Any, attributes: Mapping[str, str] | None = None, *, id: str | None = None) -> str:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -119,12 +120,12 @@ class Shop:
 
     def deliver(self, kind: str, message: Message) -> str:
         self.memory.clock.advance(0.5)
-        return record.handle(self.memory.world, PARSERS[kind], SOURCES[kind], message)
+        return record.handle(self.world, PARSERS[kind], SOURCES[kind], message)
 
     def tick(self, times: int = 1) -> None:
         for _ in range(times):
             self.memory.clock.advance(self.memory.timing.tick)
-            tick(self.memory.world, self.memory.clock())
+            tick(self.world, self.memory.clock())
 
     def commit(
         self, ref: str = "refs/heads/main", deployment: str = DEPLOYMENT, **files: bytes
