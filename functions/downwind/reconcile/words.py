@@ -105,13 +105,16 @@ def _entry(body: Body) -> str:
     upstream = f"{body['upstream']} {body['upstream_sequence']}" if body.get("upstream") else ""
     if body["by"] == "promotion":
         return f"{what}: {upstream} succeeded and was promoted"
-    ordered = f"ordered by request {body.get('request')}{_claimed(body)}"
+    ordered = f"ordered by request {body.get('request')}{_who(body)}{_why(body)}"
     return f"{what}: {ordered}" + (f", promoting {upstream}" if upstream else "")
 
 
-def _claimed(body: Body) -> str:
-    who = f" of {body['who']} (as claimed)" if body.get("who") else ""
-    return who + (f", because: {body['why']}" if body.get("why") else "")
+def _who(body: Body) -> str:
+    return f" of {body['who']} (as claimed)" if body.get("who") else ""
+
+
+def _why(body: Body) -> str:
+    return f", because: {body['why']}" if body.get("why") else ""
 
 
 def _ref(body: Body) -> str:
@@ -130,7 +133,7 @@ def _ended(body: Body) -> str:
 def _order(body: Body) -> str:
     commit = f" {short(body['commit'])}" if body.get("commit") else ""
     into = f"{body['application']}/{body['environment']}"
-    return f"request {body['id']} asks to {body['verb']}{commit} into {into}{_claimed(body)}"
+    return f"request {body['id']}{_who(body)} asks to {body['verb']}{commit} into {into}{_why(body)}"
 
 
 def _raw(body: Body) -> str:

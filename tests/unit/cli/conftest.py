@@ -44,8 +44,8 @@ class Cli:
         self.memory.clock.advance(seconds)
         self.passing()
 
-    def run(self, *arguments: str, input: str | None = None) -> Result:
-        result = CliRunner().invoke(main, list(arguments), obj=self.session(), input=input)
+    def run(self, *arguments: str, answers: str | None = None) -> Result:
+        result = CliRunner().invoke(main, list(arguments), obj=self.session(), input=answers)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

@@ -1,0 +1,216 @@
+"""Every sentence as people read it: one table of facts, one of steps, one of waits."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from downwind.reconcile import words
+from downwind.reconcile.facts import Fact, NewFact
+from downwind.reconcile.steps import (
+    Announce,
+    Append,
+    CancelRollout,
+    Compare,
+    Observe,
+    Record,
+    RenderBundle,
+    ResolveImage,
+    StartBuild,
+    Step,
+    TriggerRollout,
+    Wait,
+)
+
+A, B = "a" * 40, "b" * 40
+DIGEST = "sha256:" + "d" * 64
+SHORT_DIGEST = "sha256:" + "d" * 12
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+ENTRY = {"kind": "entry", "environment": "staging", "n": 3, "commit": A}
+PUSH = {"kind": "push", "repository": "github.com/acme/shop", "ref": "refs/heads/main"}
+ENDED = {"kind": "ended", "execution": "01ABC", "status": "SUCCEEDED", "fence": "passed"}
+
+FACTS: list[tuple[dict[str, Any], str]] = [
+    (PUSH | {"before": A, "after": B}, "refs/heads/main of github.com/acme/shop was pushed from aaaaaaa to bbbbbbb"),
+    (PUSH | {"before": None, "after": B}, "refs/heads/main of github.com/acme/shop was created at bbbbbbb"),
+    (PUSH | {"before": A, "after": None}, "refs/heads/main of github.com/acme/shop was deleted at aaaaaaa"),
+    (PUSH | {"before": None, "after": None}, "refs/heads/main of github.com/acme/shop was deleted at nothing"),
+    ({"kind": "build-event", "build": "b1", "commit": A, "status": "WORKING"}, "build b1 of aaaaaaa is WORKING"),
+    (
+        {"kind": "build-event", "build": "b1", "commit": A, "status": "SUCCESS", "images": [{"digest": DIGEST}]},
+        "build b1 of aaaaaaa is SUCCESS, 1 image",
+    ),
+    (
+        {"kind": "winner", "build": "b1", "commit": A, "images": [{"name": "eu.gcr.io/acme/shop", "digest": DIGEST}]},
+        f"build b1 is the first success of aaaaaaa: its images count (shop@{SHORT_DIGEST})",
+    ),
+    (
+        {"kind": "winner", "build": "b1", "commit": A, "images": []},
+        "build b1 is the first success of aaaaaaa: it lists no images",
+    ),
+    (
+        {"kind": "build-claim", "commit": A},
+        "the start of a build of aaaaaaa was claimed, so that nobody else starts it",
+    ),
+    ({"kind": "build-started", "build": "b1", "commit": A}, "build b1 of aaaaaaa was started"),
+    ({"kind": "seen", "name": "gcr.io/shop", "digest": DIGEST}, f"image gcr.io/shop@{SHORT_DIGEST} is in its registry"),
+    (
+        {"kind": "image", "name": "gcr.io/shop", "digest": DIGEST, "commit": A, "by": "tag"},
+        f"image shop@{SHORT_DIGEST} belongs to aaaaaaa by its tag",
+    ),
+    (
+        {"kind": "completed", "commit": A, "images": {f"gcr.io/{n}": DIGEST for n in "abcdefg"}},
+        "release aaaaaaa is complete: " + ", ".join(f"{n}@{SHORT_DIGEST}" for n in "abcde") + ", and 2 more",
+    ),
+    (
+        {"kind": "blocked", "commit": A, "reason": "build b1 ended FAILURE"},
+        "release aaaaaaa is blocked: build b1 ended FAILURE",
+    ),
+    (
+        {"kind": "bundle", "commit": A, "environment": "staging", "bundle": B, "parts": ["manifests"]},
+        "manifests of aaaaaaa for staging rendered: bundle bbbbbbb",
+    ),
+    (
+        {"kind": "bundle", "commit": A, "environment": "staging", "bundle": B, "parts": ["canary", "full"]},
+        "manifests of aaaaaaa for staging rendered: bundle bbbbbbb, parts canary, full",
+    ),
+    (ENTRY | {"by": "push", "ref": "refs/heads/main"}, "staging 3 is aaaaaaa: the tip of refs/heads/main"),
+    (
+        ENTRY | {"by": "promotion", "upstream": "test", "upstream_sequence": 2},
+        "staging 3 is aaaaaaa: test 2 succeeded and was promoted",
+    ),
+    (
+        ENTRY | {"by": "request", "request": "r1", "who": "ci", "why": "CHG-1"},
+        "staging 3 is aaaaaaa: ordered by request r1 of ci (as claimed), because: CHG-1",
+    ),
+    (
+        ENTRY | {"by": "request", "request": "r1", "upstream": "test", "upstream_sequence": 2},
+        "staging 3 is aaaaaaa: ordered by request r1, promoting test 2",
+    ),
+    (
+        {"kind": "ref", "ref": "refs/heads/main", "n": 0, "commit": A},
+        "refs/heads/main stood at aaaaaaa when the catalog was applied: the baseline",
+    ),
+    (
+        {"kind": "ref", "ref": "refs/heads/main", "n": 2, "commit": A, "environment": "staging"},
+        "refs/heads/main is at staging 2",
+    ),
+    (
+        {"kind": "tip", "ref": "refs/heads/main", "object": A, "tick": "77"},
+        "the repository answered refs/heads/main = aaaaaaa on tick 77",
+    ),
+    (
+        {"kind": "claim", "environment": "staging", "n": 3, "attempt": 0, "epoch": 1},
+        "staging 3 claimed for trigger, so that nobody else starts it (epoch 1)",
+    ),
+    (
+        {"kind": "started", "environment": "staging", "n": 3, "attempt": 0, "execution": "01ABC"},
+        "staging 3 triggered: execution 01ABC",
+    ),
+    (
+        {"kind": "started", "environment": "staging", "n": 3, "attempt": 1, "execution": "01ABC"},
+        "staging 3 (attempt 1) triggered: execution 01ABC",
+    ),
+    (
+        {"kind": "cancel", "execution": "01ABC", "reason": "superseded by 4"},
+        "execution 01ABC was cancelled: superseded by 4",
+    ),
+    (ENDED, "execution 01ABC ended SUCCEEDED, its fence passed"),
+    (
+        ENDED | {"status": "TERMINAL", "fence": "refused", "message": "sequence 4 stands"},
+        "execution 01ABC ended TERMINAL, its fence was refused: sequence 4 stands",
+    ),
+    (
+        ENDED | {"status": "CANCELED", "fence": "open", "canceled_by": "ann", "reason": "no"},
+        "execution 01ABC ended CANCELED by ann: no",
+    ),
+    (
+        {"kind": "outcome", "environment": "staging", "n": 3, "status": "failed", "reason": "the fence refused it"},
+        "staging 3 failed: the fence refused it",
+    ),
+    ({"kind": "outcome", "n": 3, "status": "failed", "reason": "no"}, "entry 3 failed: no"),
+    (
+        {"kind": "order", "id": "r1", "verb": "deploy", "commit": A, "application": "shop", "environment": "staging"},
+        "request r1 asks to deploy aaaaaaa into shop/staging",
+    ),
+    (
+        {"kind": "order", "id": "r1", "verb": "promote", "application": "shop", "environment": "staging", "who": "ci"},
+        "request r1 of ci (as claimed) asks to promote into shop/staging",
+    ),
+    ({"kind": "ordered", "environment": "staging", "n": 3}, "the request became staging 3"),
+    ({"kind": "refused", "reason": "nothing to promote"}, "the request was refused: nothing to promote"),
+    ({"kind": "raw", "id": "m1", "topic": "gcr"}, "message m1 came on topic gcr"),
+    (
+        {"kind": "raw", "id": "m1", "topic": "gcr", "published": "2026-11-24T09:00:00Z", "attempt": 3},
+        "message m1 came on topic gcr, published 2026-11-24T09:00:00Z, delivery attempt 3",
+    ),
+    ({"kind": "recorded", "applications": ["shop"], "reasons": [], "facts": ["a"]}, "recorded for shop: 1 fact"),
+    (
+        {"kind": "recorded", "applications": ["cart", "shop"], "reasons": ["no ref"], "facts": []},
+        "recorded for cart, shop: 0 facts (no ref)",
+    ),
+    ({"kind": "ignored", "reasons": ["nobody names it", "no ref"]}, "ignored: nobody names it; no ref"),
+    ({"kind": "parked", "reason": "not JSON"}, "parked: not JSON"),
+    ({"kind": "announced"}, "announced on deliveries"),
+    ({"kind": "announced", "type": "dev.downwind.x.v1"}, "announced on deliveries: dev.downwind.x.v1"),
+    ({"kind": "pointer"}, "a pointer from one name to another"),
+    ({"kind": "rollforward"}, "a fact of kind rollforward, which this version does not know"),
+    ({}, "a fact of kind None, which this version does not know"),
+]
+
+STEPS: list[tuple[Step, str]] = [
+    (
+        Record(fact=NewFact(name="x", body={"kind": "blocked", "commit": A, "reason": "no"})),
+        "to be written down: release aaaaaaa is blocked: no",
+    ),
+    (
+        Append(environment="staging", entry=NewFact(name="x", body=ENTRY | {"by": "push", "ref": "refs/heads/main"})),
+        "to be appended: staging 3 is aaaaaaa: the tip of refs/heads/main",
+    ),
+    (Compare(before=A, after=B), "did a path of the application change from aaaaaaa to bbbbbbb?"),
+    (StartBuild(commit=A, prefix="p", attempt=0, epoch=1, search=False), "a build of aaaaaaa is to be started"),
+    (ResolveImage(commit=A, image="gcr.io/shop", tag="v1"), "the registry is to be asked for gcr.io/shop:v1"),
+    (
+        RenderBundle(environment="staging", commit=A, manifests_commit=A, images={}, inputs="i"),
+        "manifests of aaaaaaa for staging are to be rendered",
+    ),
+    (
+        TriggerRollout(environment="staging", n=3, attempt=0, epoch=1, commit=A, bundle="b", parts=(), search=False),
+        "staging 3 is to be triggered",
+    ),
+    (
+        CancelRollout(environment="staging", n=3, attempt=0, execution="01ABC", reason="superseded by 4"),
+        "staging 3 is to be cancelled: superseded by 4",
+    ),
+    (Observe(execution="01ABC"), "Spinnaker is to be asked for execution 01ABC"),
+    (
+        Announce(type="dev.downwind.x.v1", fact=Fact(name="x", body={}, created=NOW)),
+        "dev.downwind.x.v1 is to be announced",
+    ),
+]
+
+WAITS = [
+    (Wait(what="a manual judgment", environment="staging", n=3), "staging 3 waits for a manual judgment"),
+    (Wait(what="the repository", environment="staging"), "staging waits for the repository"),
+    (Wait(what="a build", commit=A, n=3), "release aaaaaaa waits for a build"),
+    (Wait(what="better weather"), "waits for better weather"),
+]
+
+
+@pytest.mark.parametrize(("body", "said"), FACTS)
+def test_a_fact_is_one_sentence(body: dict[str, Any], said: str) -> None:
+    assert words.of_fact(Fact(name="any", body=body, created=NOW)) == said
+
+
+@pytest.mark.parametrize(("step", "said"), STEPS)
+def test_a_step_says_what_is_due(step: Step, said: str) -> None:
+    assert words.of_step(step) == said
+
+
+def test_every_step_has_its_words() -> None:
+    assert {type(step) for step, _ in STEPS} == set(Step.__args__)
+
+
+@pytest.mark.parametrize(("wait", "said"), WAITS)
+def test_a_wait_says_who_waits_and_for_what(wait: Wait, said: str) -> None:
+    assert words.of_wait(wait) == said
