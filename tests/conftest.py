@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
+
 from downwind.adapters.memory import MemoryWorld
 from downwind.events.sources import PARSERS
 from downwind.model.event import Message
@@ -16,7 +18,6 @@ from downwind.perform.catalog import apply
 from downwind.perform.tick import tick
 from downwind.reconcile import names
 from downwind.reconcile.facts import decode_body
-from hypothesis import HealthCheck, settings
 
 # The same examples in every run. Slow is no failure: the machine that runs the tests is shared, no test asserts a time.
 settings.register_profile(
@@ -96,6 +97,7 @@ class Shop:
     def __init__(self, memory: MemoryWorld, catalog: str = CATALOG) -> None:
         self.memory = memory
         self.world = memory.world
+        self.catalog = catalog
         self.sent: list[tuple[str, Message]] = []
         self.trigger = memory.builds.add_trigger(TRIGGER)
         memory.repository.create(REPOSITORY)
@@ -163,6 +165,12 @@ class Shop:
     def build(self, commit: str, status: str = "SUCCESS", *, digest: str | None = None, listed: bool = True) -> str:
         """One build of the commit, announced at its end; its image is in the registry by then."""
         build = self.memory.builds.start(self.trigger, commit, "refs/heads/main")
+        return self.tell(build, commit, status, digest=digest, listed=listed)
+
+    def tell(
+        self, build: str, commit: str, status: str = "SUCCESS", *, digest: str | None = None, listed: bool = True
+    ) -> str:
+        """A build comes to that status, and Cloud Build says so."""
         images = {f"{IMAGE}:{commit}": digest or digest_for(commit)}
         body = self.memory.builds.set(build, status, images if status == "SUCCESS" and listed else None)
         self.send("build", body, {"buildId": build, "status": status})

@@ -1,6 +1,7 @@
 """The way back from a commit or a digest to the events that named it, and from an object's name to its release."""
 
 import pytest
+
 from downwind.model.event import Build, Event, Execution, Image, ImageReference, Push, Request
 from downwind.reconcile import names
 from downwind.reconcile.recording import pointers
