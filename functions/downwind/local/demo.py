@@ -1,4 +1,4 @@
-"""The main job, played: a release to production, one that is overtaken, one whose test fails. Every line is what the ledger says."""
+"""The main job, played: a release to production, one that is overtaken, one whose test fails. Each line is from the ledger."""
 
 import contextlib
 import json

@@ -25,7 +25,7 @@ class _QuietHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - the base's signature
         # What is not HTTP (a client that tries TLS first) has neither command nor path.
         log.debug("%s %s %s", getattr(self, "command", "-"), getattr(self, "path", "-"), code)
 

@@ -25,7 +25,9 @@ class Outbox:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute("CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, url TEXT, headers TEXT, body BLOB)")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, url TEXT, headers TEXT, body BLOB)"
+        )
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()

@@ -46,7 +46,7 @@ def reconcile(
         while _load(world, registered, snapshot):
             pass
         due = next_steps(registered, snapshot, now, world.timing)
-        steps = [step for step in due.steps if step not in tried]
+        steps = _this_round([step for step in due.steps if step not in tried])
         if not steps:
             break
         tried += steps
@@ -59,8 +59,13 @@ def reconcile(
     return not due.waits and not due.steps
 
 
+def _this_round(steps: list[Step]) -> list[Step]:
+    """Announcements wait until nothing else is left to do, and go in one round."""
+    return [step for step in steps if not isinstance(step, Announce)] or steps
+
+
 def _perform(effects: Effects, registered: Registered, steps: list[Step]) -> None:
-    """Facts that only follow from others go in one round, then effects in their order, announcements last, in one round."""
+    """Facts that only follow from others go in one round, then effects in their order; announcements in one round."""
     records = [step for step in steps if isinstance(step, Record)]
     announcements = [step for step in steps if isinstance(step, Announce)]
     others = [step for step in steps if not isinstance(step, Record | Announce)]
@@ -68,7 +73,7 @@ def _perform(effects: Effects, registered: Registered, steps: list[Step]) -> Non
     if records:
         batches.append(lambda: effects.record(records))
     batches += [partial(effects.perform, step) for step in others]
-    if announcements and not others and not records:
+    if announcements:
         batches.append(lambda: effects.announce(announcements))
     for batch in batches:
         try:

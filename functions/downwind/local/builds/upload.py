@@ -1,6 +1,7 @@
 """An image into a registry, by the distribution API. Loopback only: a laptop's build reaches nobody's real registry."""
 
 import re
+import time
 from urllib.parse import urljoin
 
 import requests
@@ -11,6 +12,9 @@ from downwind.local.builds.image import MANIFEST, Image, digest_of
 _REFERENCE = re.compile(
     r"(?P<host>[a-zA-Z0-9.-]+(:[0-9]+)?)/(?P<name>[a-z0-9]+([._/-]+[a-z0-9]+)*)(:(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
 )
+
+
+PATIENCE = 20.0
 
 
 def full_reference(reference: str) -> str:
@@ -36,27 +40,36 @@ def upload(image: Image, reference: str, *, timeout: float = 20, mirror: str | N
             raise BuildFailure(f"{reference}: the local builder pushes to registries on this machine only")
         host, name = mirror, f"{host}/{name}"
     base = f"http://{host}/v2/{name}"
-    try:
-        with requests.Session() as session:
-            session.trust_env = False
-            for digest, content in image.blobs.items():
-                if session.head(f"{base}/blobs/{digest}", timeout=timeout).status_code == 200:
-                    continue
-                start = _checked(session.post(f"{base}/blobs/uploads/", timeout=timeout), 202)
-                place = urljoin(f"{base}/", start.headers["Location"])
-                joint = "&" if "?" in place else "?"  # a registry's own state in there is given back as it came
-                _checked(session.put(f"{place}{joint}digest={digest}", data=content, timeout=timeout), 201)
-            answer = session.put(
-                f"{base}/manifests/{match['tag']}",
-                data=image.manifest,
-                headers={"Content-Type": MANIFEST},
-                timeout=timeout,
-            )
-            _checked(answer, 201)
-            if answer.headers.get("Docker-Content-Digest", image.digest) != digest_of(image.manifest):
-                raise BuildFailure(f"{reference}: the registry took another digest than {image.digest}")
-    except requests.RequestException as error:
-        raise BuildFailure(f"{reference}: the registry did not answer: {type(error).__name__}") from error
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _put(image, base, match["tag"], timeout)
+        except requests.RequestException as error:
+            # As `docker push` does: what is there already is not sent twice.
+            if time.monotonic() > deadline:
+                raise BuildFailure(f"{reference}: the registry did not answer: {type(error).__name__}") from error
+        time.sleep(0.3)
+
+
+def _put(image: Image, base: str, tag: str, timeout: float) -> None:
+    with requests.Session() as session:
+        session.trust_env = False
+        for digest, content in image.blobs.items():
+            if session.head(f"{base}/blobs/{digest}", timeout=timeout).status_code == 200:
+                continue
+            start = _checked(session.post(f"{base}/blobs/uploads/", timeout=timeout), 202)
+            place = urljoin(f"{base}/", start.headers["Location"])
+            joint = "&" if "?" in place else "?"  # a registry's own state in there is given back as it came
+            _checked(session.put(f"{place}{joint}digest={digest}", data=content, timeout=timeout), 201)
+        answer = session.put(
+            f"{base}/manifests/{tag}",
+            data=image.manifest,
+            headers={"Content-Type": MANIFEST},
+            timeout=timeout,
+        )
+        _checked(answer, 201)
+        if answer.headers.get("Docker-Content-Digest", image.digest) != digest_of(image.manifest):
+            raise BuildFailure(f"{base}: the registry took another digest than {image.digest}")
 
 
 def _checked(answer: requests.Response, status: int) -> requests.Response:
