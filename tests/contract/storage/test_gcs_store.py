@@ -230,7 +230,7 @@ def test_the_nonce_is_a_key_of_the_metadata_in_the_bucket(gcs: GcsStore, bucket:
     assert set(bucket.get_blob("a").metadata) == {"commit", "nonce"}
 
 
-def test_a_kept_connection_survives_a_restart_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_survives_a_restart_of_the_server_on_its_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = StorageServer(tmp_path)
     server.start()
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)

@@ -58,11 +58,6 @@ class StorageServer(HttpPart):
         request = Request(environ)
         if request.path.startswith("/-/"):
             return super().__call__(environ, start_response)
-        if self._server is None:
-            # Stopped, but a client's kept connection still leads here: send it to whoever has the port now.
-            stopped = StorageError(503, "backendError", "storage has stopped").response()
-            stopped.headers["Connection"] = "close"
-            return stopped(environ, start_response)
         uri = environ.get("REQUEST_URI") or environ["RAW_URI"]
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = request.get_data(cache=False)
