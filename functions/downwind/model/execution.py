@@ -43,8 +43,8 @@ class Execution:
     `deploying`: a deploying stage (one that posts a Kubernetes operation, but the fence) has started.
     `deployed`: status SUCCEEDED and every deploying stage SUCCEEDED.
     `judgment`: id of the manualJudgment stage that waits now, else None.
-    `judged`: a manual judgment was answered. `canceled_by` and `reason` as Orca gives them; `message` is the first
-    failed stage's own word, cut to 2,000 characters. `started`, `ended`: milliseconds since 1970.
+    `judged`: a manual judgment was answered; `stopped`: with stop. `canceled_by` and `reason` as Orca gives them;
+    `message` is the first failed stage's own word, cut to 2,000 characters. `started`, `ended`: milliseconds since 1970.
     """
 
     id: str
@@ -64,6 +64,7 @@ class Execution:
     deployed: bool = False
     judgment: str | None = None
     judged: bool = False
+    stopped: bool = False
     canceled_by: str | None = None
     reason: str | None = None
     message: str | None = None
@@ -111,6 +112,7 @@ def read_execution(document: Mapping[str, Any]) -> Execution:
         deployed=status == "SUCCEEDED" and bool(deploying) and all(_status(s) == "SUCCEEDED" for s in deploying),
         judgment=_waiting(judgments) if status in {"RUNNING", "PAUSED"} else None,
         judged=any(_answer(stage) is not None or _status(stage) == "SUCCEEDED" for stage in judgments),
+        stopped=any(_answer(stage) == "stop" for stage in judgments),
         canceled_by=_word(document.get("canceledBy")),
         reason=_word(document.get("cancellationReason")),
         message=_first_message(stages),

@@ -34,7 +34,6 @@ class Rollout:
     cancels: Mapping[int, str] = field(default_factory=dict)
     """attempt to the reason with which we asked Gate to cancel"""
     outcome: Mapping[str, Any] | None = None
-    blocked: frozenset[str] = frozenset()
 
     @property
     def attempt(self) -> int:
@@ -100,7 +99,6 @@ def _read(number: int, facts: list[Fact]) -> Rollout:
         ),
         cancels={fact.body["attempt"]: fact.body["reason"] for fact in by_kind.get("cancel", [])},
         outcome=next((fact.body for fact in by_kind.get("outcome", [])), None),
-        blocked=frozenset(fact.body["reason"] for fact in by_kind.get("blocked", [])),
     )
 
 
@@ -116,6 +114,7 @@ def end_of(execution: Execution) -> dict[str, Any]:
         "deploying": execution.deploying,
         "deployed": execution.deployed,
         "judged": execution.judged,
+        "stopped": execution.stopped,
         "canceled_by": execution.canceled_by,
         "reason": execution.reason,
         "message": execution.message,
@@ -124,17 +123,21 @@ def end_of(execution: Execution) -> dict[str, Any]:
 
 
 def decide(rollout: Rollout, *, newer_claimed: bool) -> Outcome | Again:
-    """What the ended runs of the newest attempt mean. To be asked only when each of them has ended."""
+    """What the ended runs of the newest attempt mean. To be asked only when each of them has ended.
+
+    The run that passed the fence decides. Where none did, one that forbids a repeat is enough, whatever the others say.
+    """
     runs = rollout.runs_of(rollout.attempt)
-    deciding = next((run for run in runs if run.end and run.end["fence"] == "passed"), runs[-1])
-    end = deciding.end or {}
-    outcome = _judge(end, rollout.cancels.get(rollout.attempt), newer_claimed=newer_claimed)
-    if isinstance(outcome, Again) and rollout.attempt + 1 >= ATTEMPTS:
-        return Outcome(
-            status="failed", reason=f"{outcome.reason}; {ATTEMPTS} attempts were made", execution=deciding.execution
-        )
+    cancel = rollout.cancels.get(rollout.attempt)
+    found = [(run, _judge(run.end or {}, cancel, newer_claimed=newer_claimed)) for run in runs]
+    passed = [(run, judged) for run, judged in found if run.end and run.end["fence"] == "passed"]
+    final = [(run, judged) for run, judged in found if isinstance(judged, Outcome)]
+    deciding, outcome = (passed or final or found)[0]
     if isinstance(outcome, Outcome):
         return Outcome(status=outcome.status, reason=outcome.reason, execution=deciding.execution)
+    if rollout.attempt + 1 >= ATTEMPTS:
+        reason = f"{outcome.reason}; {ATTEMPTS} attempts were made"
+        return Outcome(status="failed", reason=reason, execution=deciding.execution)
     return outcome
 
 
@@ -143,7 +146,7 @@ def _judge(end: Mapping[str, Any], cancel: str | None, *, newer_claimed: bool) -
     if end.get("deployed"):
         return Outcome(status="succeeded", reason="every deploying stage succeeded")
     if end.get("status") == "CANCELED":
-        if PURGED in (end.get("reason") or ""):
+        if PURGED in (end.get("reason") or "") and not end.get("deploying"):
             if newer_claimed:
                 return Outcome(status="superseded", reason="Spinnaker started a newer one instead")
             return Again(reason="Spinnaker purged the run from its queue")
@@ -156,7 +159,7 @@ def _judge(end: Mapping[str, Any], cancel: str | None, *, newer_claimed: bool) -
         return Outcome(status="cancelled", reason=f"{end.get('canceled_by')} cancelled it: {end.get('reason')}")
     if end.get("deploying"):
         return Outcome(status="failed", reason=message)
-    if end.get("judged"):
+    if end.get("stopped"):
         return Outcome(status="cancelled", reason="the manual judgment said stop")
     if end.get("fence") == "refused":
         text = end.get("fence_message") or message
