@@ -46,7 +46,7 @@ def test_what_spinnaker_deploys_is_pinned_by_generation_and_digest(shop: Any) ->
     assert name == "shop/staging/rollout/1.yaml"
     stored = shop.memory.bundles.read(name, int(generation))
     text = stored.data.decode()
-    assert f"us-central1-docker.pkg.dev/acme/apps/shop@sha256:" in text
+    assert "us-central1-docker.pkg.dev/acme/apps/shop@sha256:" in text
     assert '"downwind.dev/sequence":"1"' in text
     assert "downwind.shop.staging.guard" in text
 
@@ -82,8 +82,8 @@ def test_every_message_five_times_in_any_order_gives_the_same_rollouts(shop: Any
     original, shop.deliver = shop.deliver, lambda kind, message: ""
     for before, after in commits:
         shop.announce(before, after)
+        build = shop.memory.builds.start(shop.trigger, after, "refs/heads/main")
         for status in ("QUEUED", "WORKING", "SUCCESS"):
-            build = shop.memory.builds.start(shop.trigger, after, "refs/heads/main") if status == "QUEUED" else build
             images = {f"us-central1-docker.pkg.dev/acme/apps/shop:{after}": "sha256:" + after + after[:24]}
             body = shop.memory.builds.set(build, status, images if status == "SUCCESS" else None)
             shop.send("build", body, {"buildId": build, "status": status})

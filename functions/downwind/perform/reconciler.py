@@ -25,7 +25,7 @@ def reconcile(
     hints: Hints,
     now: datetime,
     *,
-    tick: str | None = None,
+    tick: int | None = None,
     snapshot: Snapshot | None = None,
     alongside: Callable[[], object] | None = None,
 ) -> bool:

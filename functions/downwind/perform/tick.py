@@ -36,13 +36,13 @@ def tick(world: World, published: datetime) -> str:
     if lock is None:
         return "another instance has this tick"
     began = world.monotonic()
-    done = _open(world, lock.created, str(period), began)
-    _patrol(world, lock.created, str(period), period % PATROL_SLOTS, began)
+    done = _open(world, lock.created, period, began)
+    _patrol(world, lock.created, period, period % PATROL_SLOTS, began)
     dead = _dead_letters(world)
     return f"{done} applications, {dead} dead letters"
 
 
-def _open(world: World, now: datetime, tick_id: str, began: float) -> int:
+def _open(world: World, now: datetime, tick_id: int, began: float) -> int:
     """Reconciles every application with a marker, and deletes exactly the markers listed before its facts were read."""
     listed = world.work.list("open/", limit=OPEN_LIMIT)
     groups: dict[str, list[StoredObject]] = {}
@@ -51,7 +51,7 @@ def _open(world: World, now: datetime, tick_id: str, began: float) -> int:
     _tell_parked(world, groups.pop(PARKED, []))
     # Where there is more than one run can do, each tick begins at another place.
     ordered = sorted(groups)
-    turn = int(tick_id) % len(ordered) if len(ordered) > APPLICATIONS else 0
+    turn = tick_id % len(ordered) if len(ordered) > APPLICATIONS else 0
     done = 0
     for name in (ordered[turn:] + ordered[:turn])[:APPLICATIONS]:
         if world.monotonic() - began > BUDGET:
@@ -61,7 +61,7 @@ def _open(world: World, now: datetime, tick_id: str, began: float) -> int:
     return done
 
 
-def _application(world: World, name: str, markers: Sequence[StoredObject], now: datetime, tick_id: str) -> None:
+def _application(world: World, name: str, markers: Sequence[StoredObject], now: datetime, tick_id: int) -> None:
     try:
         hints = Hints()
         for each in world.work.read_all([marker.name for marker in markers]):
@@ -86,7 +86,7 @@ def _tell_parked(world: World, markers: Sequence[StoredObject]) -> None:
             world.work.delete(marker.name)
 
 
-def _patrol(world: World, now: datetime, tick_id: str, slot: int, began: float) -> None:
+def _patrol(world: World, now: datetime, tick_id: int, slot: int, began: float) -> None:
     """Asks every repository once in sixty ticks, so that a push which nobody announced is found."""
     for name in applications.all_names(world.catalog):
         if int(names.h8(name), 16) % PATROL_SLOTS != slot or world.monotonic() - began > BUDGET:
@@ -98,7 +98,7 @@ def _patrol(world: World, now: datetime, tick_id: str, slot: int, began: float) 
             logs.warning(f"patrol: {error}", application=name)
 
 
-def _ask(world: World, registered: Registered, now: datetime, tick_id: str) -> None:
+def _ask(world: World, registered: Registered, now: datetime, tick_id: int) -> None:
     """What it finds open gets a marker, so that the ticks go on with it. A marker that is lost here costs one patrol."""
     application = registered.application
     repository = application.repository

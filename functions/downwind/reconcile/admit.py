@@ -10,6 +10,8 @@ from downwind.reconcile.log import LogEntry, new_entry, read_log, ref_fact
 from downwind.reconcile.rollouts import read_rollouts
 from downwind.reconcile.steps import Append, Collector, Compare
 
+NEAR = 5
+"""Ticks between two answers that still count as one after the other: a tick may be missed or find the host silent."""
 LINKS_IN_HANDLER = 3
 LINKS_IN_TICK = 30
 """How many pushes the way from the newest entry to the tip may have before the two-tick rule decides instead."""
@@ -36,9 +38,9 @@ def admit_tip(
                 f"two ticks on which {ref} answers the same: no recorded push leads there", environment=environment.name
             )
             return
-        answers = snapshot.under(names.tip(application.name, environment.name, ref, tip.object))
-        if not any(fact.body["tick"] != snapshot.tick for fact in answers):
-            name = names.tip(application.name, environment.name, ref, tip.object) + names.encode(snapshot.tick)
+        prefix = names.tip(application.name, environment.name, ref, tip.object)
+        if not any(_just_before(fact, newest, snapshot.tick) for fact in snapshot.under(prefix)):
+            name = prefix + names.down(snapshot.tick)
             collector.record(
                 name, kind="tip", environment=environment.name, ref=ref, object=tip.object, tick=snapshot.tick
             )
@@ -54,6 +56,13 @@ def admit_tip(
             return
     body: dict[str, object] = {"by": "push", "ref": ref, "commit": tip.commit, "object": tip.object, "via": list(via)}
     append(registered, environment, snapshot, collector, body)
+
+
+def _just_before(answer: Fact, newest: Fact | None, tick: int) -> bool:
+    """Did an earlier tick, but one of the last few, hear the same, and has nothing been appended since? Two stale answers
+    that lie far apart, or an answer from before the newest entry, prove nothing."""
+    since_newest = newest is None or answer.created > newest.created
+    return 0 < tick - int(answer.body["tick"]) <= NEAR and since_newest
 
 
 def append(

@@ -60,10 +60,15 @@ class Hints:
     commits: frozenset[str] = frozenset()
     requests: frozenset[tuple[str, str]] = frozenset()
     """(environment, request id)"""
+    executions: frozenset[str] = frozenset()
+    """Of which something was heard that is not written down yet."""
 
     def __or__(self, other: "Hints") -> "Hints":
         return Hints(
-            refs=self.refs | other.refs, commits=self.commits | other.commits, requests=self.requests | other.requests
+            refs=self.refs | other.refs,
+            commits=self.commits | other.commits,
+            requests=self.requests | other.requests,
+            executions=self.executions | other.executions,
         )
 
 
@@ -88,7 +93,9 @@ class Snapshot:
     """executions that Spinnaker says it does not have"""
     missing_images: set[tuple[str, str]] = field(default_factory=set)
     """(commit, image name) that the registry did not have a moment ago"""
-    tick: str | None = None
+    tick: int | None = None
+    rounds: int = 0
+    """rounds of lists so far"""
 
     def add(self, facts: Iterable[Fact]) -> None:
         for fact in facts:
@@ -100,5 +107,6 @@ class Snapshot:
 
     def forget(self, prefix: str) -> None:
         """Another worker wrote there: the next round lists it again."""
-        for loaded in [each for each in self.loaded if each.startswith(prefix) or prefix.startswith(each)]:
-            del self.loaded[loaded]
+        # Several steps may be under way side by side: no iteration over what another thread changes.
+        for loaded in [each for each in list(self.loaded) if each.startswith(prefix) or prefix.startswith(each)]:
+            self.loaded.pop(loaded, None)
