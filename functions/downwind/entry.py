@@ -5,7 +5,6 @@ never a stack trace, a header or a body. 204 acknowledges; 401 and 413 refuse; 5
 """
 
 import os
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -21,9 +20,10 @@ from downwind.model.event import Ignored, Message
 from downwind.perform import record
 from downwind.perform.tick import tick
 from downwind.perform.world import World
+from downwind.ports import Secrets
 from downwind.reconcile import names
 from downwind.settings import Settings, read_settings
-from downwind.wiring import make_tokens, make_world, secrets_of
+from downwind.wiring import Lazy, make_secrets, make_tokens, make_world
 
 if TYPE_CHECKING:
     from flask import Request
@@ -45,18 +45,13 @@ class Instance:
         self.settings = settings
         self.world: World = make_world(settings)
         self.verify = make_tokens(settings)
-        self._secrets: webhook.ReceiveSecrets | None = None
-        self._lock = threading.Lock()
+        self._secrets: Secrets = Lazy(lambda: make_secrets(settings))
 
     def webhook_secrets(self) -> webhook.ReceiveSecrets:
-        with self._lock:
-            if self._secrets is None:
-                secrets = secrets_of(self.settings)
-                self._secrets = webhook.ReceiveSecrets(
-                    github=_lines(secrets.read, self.settings.github_secrets),
-                    spinnaker=_lines(secrets.read, self.settings.echo_secret),
-                )
-            return self._secrets
+        return webhook.ReceiveSecrets(
+            github=_lines(self._secrets.read, self.settings.github_secrets),
+            spinnaker=_lines(self._secrets.read, self.settings.echo_secret),
+        )
 
 
 def _lines(read: Callable[[str], str], name: str | None) -> tuple[bytes, ...]:
@@ -89,6 +84,8 @@ def on_tick(request: "Request") -> Answer:
 def _guarded(request: "Request", source: str, work: Callable[[Instance, Message], str]) -> Answer:
     try:
         here = instance()
+        if request.method != "POST":
+            return _refused(source, f"{request.method} is not how a message comes", 405)
         if here.verify is not None:
             here.verify(request.headers.get("Authorization"))
         body = _body(request, PUBSUB_LIMIT)
@@ -126,6 +123,8 @@ def receive(request: "Request") -> Answer:
     """Webhooks in, messages out: verifies and publishes, nothing more."""
     try:
         here = instance()
+        if request.method != "POST":
+            return _refused("receive", f"{request.method} is not how a webhook comes", 405)
         headers = dict(request.headers)
         outgoing = webhook.by_headers(headers, here.webhook_secrets())
         if outgoing is None:

@@ -12,6 +12,7 @@ from downwind.ports import Secrets
 from downwind.settings import Settings
 
 _PARALLEL = 16
+_RECENT = 300.0
 
 
 class Lazy:
@@ -29,36 +30,59 @@ class Lazy:
         return getattr(self._made, name)
 
 
-class Threads:
-    """Independent calls at once. The first error is raised after all calls have ended, so none runs on unseen."""
+def side_by_side(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Independent calls at once. The first error is raised after all calls have ended, so none runs on unseen.
 
-    def __init__(self) -> None:
-        # Threads start with their first call, so making this before a server forks is safe.
-        self._pool = ThreadPoolExecutor(_PARALLEL, thread_name_prefix="downwind")
-
-    def __call__(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
-        if len(calls) == 1:
-            return [calls[0]()]
-        futures = [self._pool.submit(call) for call in calls]
+    Each round has a pool of its own: calls make such rounds themselves, and in one shared pool they would wait for workers
+    that wait for them.
+    """
+    if len(calls) <= 1:
+        return [call() for call in calls]
+    with ThreadPoolExecutor(min(len(calls), _PARALLEL), thread_name_prefix="downwind") as pool:
+        futures = [pool.submit(call) for call in calls]
         wait(futures)
-        return [future.result() for future in futures]
+    return [future.result() for future in futures]
 
 
-def secrets_of(settings: Settings) -> Secrets:
+class RecentSecrets:
+    """Secrets as they were at most five minutes ago: a new version is taken up without a restart, and not asked for each time."""
+
+    def __init__(self, secrets: Secrets, clock: Callable[[], float] = time.monotonic) -> None:
+        self._secrets = secrets
+        self._clock = clock
+        self._known: dict[str, tuple[float, str]] = {}
+
+    def read(self, name: str) -> str:
+        known = self._known.get(name)
+        if known is None or self._clock() - known[0] > _RECENT:
+            known = (self._clock(), self._secrets.read(name))
+            self._known[name] = known
+        return known[1]
+
+
+def make_secrets(settings: Settings) -> Secrets:
     from downwind.adapters.secrets import FolderSecrets, SecretManager
 
-    return FolderSecrets(settings.secrets_folder) if settings.secrets_folder else SecretManager(settings.project)
+    folder = settings.secrets_folder
+    return RecentSecrets(FolderSecrets(folder) if folder else SecretManager(settings.project))
 
 
 def make_world(settings: Settings) -> World:
-    secrets: Any = Lazy(lambda: secrets_of(settings))
+    secrets: Any = Lazy(lambda: make_secrets(settings))
     timeout = settings.timing.effect
+
+    def storage_client() -> Any:
+        from downwind.adapters.gcs import gcs_client
+
+        return gcs_client(settings.project)
+
+    client = Lazy(storage_client)
 
     def store(bucket: str) -> Any:
         def make() -> Any:
             from downwind.adapters.gcs import GcsStore
 
-            return GcsStore(bucket, project=settings.project, timeout=timeout)
+            return GcsStore(bucket, client=client, timeout=timeout)
 
         return Lazy(make)
 
@@ -107,7 +131,7 @@ def make_world(settings: Settings) -> World:
         publisher=lazy(publisher),
         timing=settings.timing,
         monotonic=time.monotonic,
-        side_by_side=Threads(),
+        side_by_side=side_by_side,
     )
 
 

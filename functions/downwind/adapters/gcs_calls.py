@@ -15,11 +15,11 @@ _PATIENCE = frozenset({408, 429})
 def gcs_client(project: str | None = None) -> Any:
     """A google-cloud-storage client for all buckets of a process; obeys STORAGE_EMULATOR_HOST. Its maker closes it."""
     from google.auth.exceptions import GoogleAuthError
-    from google.cloud import storage
+    from google.cloud.storage import Client
     from requests.adapters import HTTPAdapter
 
     try:
-        client = storage.Client(project=project)
+        client = Client(project=project)
     except GoogleAuthError as error:
         raise Refused(
             "there are no credentials for Cloud Storage", fix="run `gcloud auth application-default login`"

@@ -78,12 +78,19 @@ def _application(world: World, name: str, markers: Sequence[StoredObject], now: 
 
 def _tell_parked(world: World, markers: Sequence[StoredObject]) -> None:
     for marker in markers:
-        prefix = f"event/{marker.name.split('/')[2]}/"
-        facts = {fact.name: fact for fact in ledger.load(world.ledger, [Query(prefix=prefix, limit=20)])[0][0]}
-        waiting = [fact for name, fact in facts.items() if "/parked." in name and names.announced(name) not in facts]
-        told = [tell(world, fact) for fact in waiting]
-        if all(told):
-            world.work.delete(marker.name)
+        try:
+            _tell_one(world, marker)
+        except DownwindError as error:
+            logs.error(f"a parked message is not announced yet: {error}", marker=marker.name)
+
+
+def _tell_one(world: World, marker: StoredObject) -> None:
+    prefix = f"event/{marker.name.split('/')[2]}/"
+    facts = {fact.name: fact for fact in ledger.load(world.ledger, [Query(prefix=prefix, limit=20)])[0][0]}
+    waiting = [fact for name, fact in facts.items() if "/parked." in name and names.announced(name) not in facts]
+    told = [tell(world, fact) for fact in waiting]
+    if all(told):
+        world.work.delete(marker.name)
 
 
 def _patrol(world: World, now: datetime, tick_id: int, slot: int, began: float) -> None:
