@@ -150,7 +150,7 @@ def apply_command(session: Session, paths: Sequence[Path]) -> None:
     for problem in problems:
         click.echo(str(problem), err=True)
     if problems:
-        raise Refused(f"nothing was applied: {len(problems)} problems", fix="correct them and apply again")
+        raise Refused(f"nothing was applied: {count(len(problems), 'problem')}", fix="correct them and apply again")
     for each in found:
         if each.application is not None:
             for line in apply(session.world, each.application, each.text):

@@ -67,16 +67,20 @@ class Chain:
 
 
 def event_lines(world: World, prefixes: Sequence[str], *, tokens: bool) -> list[Line]:
-    """received, verified, and recorded, ignored or parked. `tokens`: this installation checks Pub/Sub's."""
+    """received, verified, and recorded, ignored or parked; of a request, what it asked and became. `tokens`: this installation
+    checks Pub/Sub's."""
     lines = []
+    orders: list[str] = []
     for facts in event_facts(world, prefixes[:EVENTS]):
         for fact in sorted(facts, key=lambda fact: fact.created):
             if fact.body["kind"] == "announced":
                 continue
             lines.append(line_of(fact))
+            orders += [name.removesuffix("order") for name in fact.body.get("facts") or () if name.endswith("/order")]
             if fact.body["kind"] == "raw":
                 proof = _verified(fact, tokens=tokens)
                 lines.append(Line(step="verified", text=proof, time=fact.created, store="ledger", object=fact.name))
+    lines += [line_of(fact) for facts in event_facts(world, orders) for fact in facts]
     if len(prefixes) > EVENTS:
         lines.append(Line(step="received", text=f"and {len(prefixes) - EVENTS} more events"))
     return lines
@@ -123,7 +127,8 @@ def chain(
     facts = [fact for each in objects for fact in found.snapshot.under(names.release(application.name, each))]
     facts += [fact for fact in found.snapshot.facts.values() if _is_build(fact, objects)]
     pointed, seen = _pointed(world, objects, facts)
-    lines = event_lines(world, tuple(dict.fromkeys([*events, *pointed])), tokens=tokens)
+    orders = [names.event("request", entry.request) for entry, _ in entries if entry.request]
+    lines = event_lines(world, tuple(dict.fromkeys([*events, *pointed, *orders])), tokens=tokens)
     facts += seen
     lines += [line_of(fact) for fact in facts if fact.body.get("kind") not in _UNTOLD]
     for entry, fact in entries:
@@ -140,9 +145,9 @@ def chain(
 
 def _pointed(world: World, objects: set[str], facts: list[Fact]) -> tuple[list[str], list[Fact]]:
     """The events that named one of these commits or the digest of one of their images; and what registries have shown."""
-    complete = (fact.body["images"] for fact in facts if fact.body["kind"] == "completed")
+    complete = (fact.body["images"] for fact in facts if fact.body.get("kind") == "completed")
     digests = {digest for images in complete for digest in images.values()}
-    digests |= {fact.body["digest"] for fact in facts if fact.body["kind"] == "image"}
+    digests |= {fact.body["digest"] for fact in facts if fact.body.get("kind") == "image"}
     places = [*map(names.commit_events, sorted(objects)), *map(names.image_events, sorted(digests))]
     seen = [names.image(digest) + "seen" for digest in sorted(digests)]
     queries = [Query(prefix=prefix, limit=FACT_LIMIT) for prefix in [*places, *seen]]
@@ -184,8 +189,6 @@ def _entry_lines(world: World, found: View, entry: LogEntry, fact: Fact) -> Iter
     queries = [Query(prefix=names.rollout(application, environment, entry.n), limit=FACT_LIMIT)]
     if entry.ref is not None and entry.object is not None:
         queries.append(Query(prefix=names.tip(application, environment, entry.ref, entry.object), limit=20))
-    if entry.request is not None:
-        queries.append(Query(prefix=names.request(application, environment, entry.request), limit=20))
     for facts, _ in ledger.load(world.ledger, queries):
         yield from (replace(line_of(each), environment=environment, n=entry.n) for each in facts)
 

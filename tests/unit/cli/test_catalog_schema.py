@@ -1,0 +1,217 @@
+"""The JSON Schema for editors and `read_application` say the same; where only the reader can know, the table says so."""
+
+import copy
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from downwind.model.fields import Invalid
+from downwind.model.read_catalog import read_application
+
+ROOT = Path(__file__).parents[3]
+SCHEMA = json.loads((ROOT / "functions/downwind/cli/schemas/application.schema.json").read_text())
+DESIGN = (Path(__file__).parent / "design-example.yaml").read_text()
+"""The catalog of the design, as it stands there."""
+DELETE = object()
+Change = tuple[str, Any]
+
+
+def changed(*changes: Change) -> dict[str, Any]:
+    """The design's catalog with other values at dotted places."""
+    document: dict[str, Any] = copy.deepcopy(yaml.safe_load(DESIGN))
+    for path, value in changes:
+        *way, last = path.split(".")
+        at: Any = document
+        for step in way:
+            at = at[int(step)] if step.isdigit() else at[step]
+        key: Any = int(last) if last.isdigit() else last
+        if value is DELETE:
+            del at[key]
+        else:
+            at[key] = copy.deepcopy(value)
+    return document
+
+
+def says(check: Callable[[Any], Any], document: Any, error: type[Exception]) -> bool:
+    try:
+        check(document)
+    except error:
+        return False
+    return True
+
+
+def schema_says(document: Any) -> bool:
+    return says(lambda value: jsonschema.validate(value, SCHEMA), document, jsonschema.ValidationError)
+
+
+def reader_says(document: Any) -> bool:
+    return says(read_application, document, Invalid)
+
+
+ELSEWHERE = {"address": "https://github.com/acme/deploy.git"}
+GOOD: list[list[Change]] = [
+    [],
+    [("paths", DELETE), ("build", DELETE)],
+    [("paths", None), ("build", None), ("repository.also", None), ("repository.credentials", None)],
+    [("build.start", True)],
+    [("build.start", None)],
+    [("images.0.tag", DELETE)],
+    [("images.0.tag", "v-{short_commit}")],
+    [("images.0.name", "localhost:5000/a/b.c-d_e")],
+    [("repository.address", "http://127.0.0.1:8080/shop.git")],
+    [("repository.address", "http://localhost/shop.git")],
+    [("environments.0.refs", ["refs/heads/release/*", "refs/tags/v*"])],
+    [("environments.0.refs", DELETE)],
+    [("environments.1.refs", [])],
+    [("environments.1.freeze", None), ("environments.1.operators", None)],
+    [("environments.1.promotion", "request"), ("environments.1.on_newer", "queue")],
+    [("environments.1.promotion", None), ("environments.1.on_newer", None), ("environments.1.on_failure", None)],
+    [("environments.1.freeze.0.timezone", DELETE)],
+    [("environments.1.freeze.0.cron", "*/5 0-6 1,15 JAN-MAR *")],
+    [("environments.1.manifests", {"parts": {"canary": "deploy/canary", "full": "deploy/production"}})],
+    [("manifests", {"path": "deploy", "repository": ELSEWHERE, "ref": "refs/heads/main"})],
+    [("manifests", {"path": "deploy", "parts": {}, "repository": None, "ref": None})],
+    [("manifests", {"path": None, "parts": {"full": "deploy"}})],
+    [("manifests", DELETE), ("environments.0.manifests", {"path": "a"}), ("environments.1.manifests", {"path": "b"})],
+]
+BAD: list[list[Change]] = [
+    [("apiVersion", "downwind.dev/v2")],
+    [("apiVersion", DELETE)],
+    [("kind", DELETE)],
+    [("kind", "Deployment")],
+    [("name", "Shop")],
+    [("name", "-shop")],
+    [("name", "a" * 64)],
+    [("name", 5)],
+    [("name", None)],
+    [("name", DELETE)],
+    [("owner", "me")],
+    [("repository", DELETE)],
+    [("repository", "https://github.com/acme/shop.git")],
+    [("repository.address", "git@github.com:acme/shop.git")],
+    [("repository.address", "https://me:secret@github.com/acme/shop.git")],
+    [("repository.address", "http://github.com/acme/shop.git")],
+    [("repository.also", "projects/acme/repos/shop")],
+    [("repository.also", [""])],
+    [("repository.credentials", " ")],
+    [("repository.branch", "main")],
+    [("paths", ["/shop"])],
+    [("paths", ["../shop"])],
+    [("paths", [5])],
+    [("build.trigger", "shop")],
+    [("build.trigger", DELETE)],
+    [("build.start", "yes")],
+    [("images", [])],
+    [("images", DELETE)],
+    [("images", None)],
+    [("images.0", "shop")],
+    [("images.0.name", "shop")],
+    [("images.0.name", "gcr.io/acme/shop@sha256:" + "d" * 64)],
+    [("images.0.tag", "latest")],
+    [("images.0.tag", "{commit}-{short_commit}")],
+    [("images.0.digest", "sha256:" + "d" * 64)],
+    [("manifests", DELETE)],
+    [("manifests", {})],
+    [("manifests", "deploy")],
+    [("manifests.path", "/deploy")],
+    [("manifests.path", "deploy/../..")],
+    [("manifests.parts", {"full": "deploy"})],
+    [("manifests", {"parts": {"Full": "deploy"}})],
+    [("manifests", {"parts": {"full": ""}})],
+    [("manifests.repository", ELSEWHERE)],
+    [("manifests.ref", "refs/heads/main")],
+    [("manifests", {"path": "deploy", "repository": ELSEWHERE, "ref": "main"})],
+    [("environments", [])],
+    [("environments", DELETE)],
+    [("environments", {"staging": {}})],
+    [("environments.0.name", "stage.eu")],
+    [("environments.0.namespace", DELETE)],
+    [("environments.0.namespace", "Shop")],
+    [("environments.0.pipeline", DELETE)],
+    [("environments.0.pipeline", {"application": "shop"})],
+    [("environments.0.pipeline.stage", "x")],
+    [("environments.0.refs", ["main"])],
+    [("environments.0.refs", ["refs/changes/1"])],
+    [("environments.1.refs", ["refs/heads/main"])],
+    [("environments.1.promotion", "manual")],
+    [("environments.1.on_newer", "cancel")],
+    [("environments.1.on_failure", "retry")],
+    [("environments.1.requests", "everybody")],
+    [("environments.1.operators", "sre@acme.example")],
+    [("environments.1.freeze", {"cron": "0 16 * * FRI", "lasts": "64h"})],
+    [("environments.1.freeze.0.cron", "0 16 * *")],
+    [("environments.1.freeze.0.cron", DELETE)],
+    [("environments.1.freeze.0.lasts", "64 hours")],
+    [("environments.1.freeze.0.lasts", DELETE)],
+    [("environments.1.manifests", {"path": "a", "parts": {"full": "b"}})],
+    [("environments.1.manifests", {})],
+]
+ONLY_THE_READER_KNOWS: list[list[Change]] = [
+    [("images", [{"name": "gcr.io/acme/shop"}, {"name": "gcr.io/acme/shop"}])],
+    [("environments.1.name", "staging")],
+    [("environments.1.after", "stage")],
+    [("environments.1.after", "production")],
+    [("environments.1.freeze.0.cron", "0 25 * * FRI")],
+    [("environments.1.freeze.0.lasts", "32d")],
+    [("environments.1.freeze.0.timezone", "Europe/Atlantis")],
+]
+
+
+def test_the_schema_is_a_schema_and_the_package_brings_it(cli: Any) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    done = cli.run("app", "schema")
+    assert json.loads(done.stdout) == SCHEMA
+
+
+def test_the_example_of_the_design_passes_check_as_it_is(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(DESIGN)
+    done = cli.run("app", "check", str(tmp_path / "shop.yaml"))
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("changes", GOOD)
+def test_both_take_a_good_document(changes: list[Change]) -> None:
+    assert (reader_says(changed(*changes)), schema_says(changed(*changes))) == (True, True)
+
+
+@pytest.mark.parametrize("changes", BAD)
+def test_both_refuse_a_bad_document(changes: list[Change]) -> None:
+    assert (reader_says(changed(*changes)), schema_says(changed(*changes))) == (False, False)
+
+
+@pytest.mark.parametrize("changes", ONLY_THE_READER_KNOWS)
+def test_what_a_schema_cannot_say_the_reader_refuses(changes: list[Change]) -> None:
+    assert (reader_says(changed(*changes)), schema_says(changed(*changes))) == (False, True)
+
+
+@pytest.mark.parametrize("document", [None, [], "shop", 5])
+def test_what_is_no_mapping_is_refused_by_both(document: Any) -> None:
+    assert (reader_says(document), schema_says(document)) == (False, False)
+
+
+def test_the_schema_names_every_field_that_the_reader_knows() -> None:
+    """An unknown field makes the reader list the known ones."""
+
+    def known(*path: str) -> set[str]:
+        with pytest.raises(Invalid) as caught:
+            read_application(changed((".".join([*path, "zzzzzzzz"]), "x")))
+        fixes = [each.fix for each in caught.value.problems if each.path[-1:] == ("zzzzzzzz",)]
+        match = re.fullmatch(r"known here: (.*)", fixes[0])
+        assert match, fixes
+        return set(match[1].split(", "))
+
+    defs = SCHEMA["$defs"]
+    assert known() == set(SCHEMA["properties"])
+    assert known("repository") == set(defs["repository"]["properties"])
+    assert known("build") == set(SCHEMA["properties"]["build"]["properties"])
+    assert known("images", "0") == set(SCHEMA["properties"]["images"]["items"]["properties"])
+    assert known("manifests") == set(defs["manifests"]["properties"])
+    assert known("environments", "0") == set(defs["environment"]["properties"])
+    assert known("environments", "0", "pipeline") == set(defs["environment"]["properties"]["pipeline"]["properties"])
+    assert known("environments", "1", "freeze", "0") == set(defs["freeze"]["properties"])

@@ -1,0 +1,156 @@
+"""`downwind status` at each station of the main job."""
+
+from typing import Any
+
+import yaml
+
+from downwind.errors import TransientError
+from downwind.ports import NewObject
+
+
+def place(cli: Any, environment: str) -> Any:
+    (application,) = cli.json("status", "shop")["applications"]
+    return next(each for each in application["environments"] if each["environment"] == environment)
+
+
+def to_production(shop: Any) -> str:
+    commit: str = shop.push()
+    shop.build(commit)
+    shop.finish(shop.executions("staging")[-1])
+    return commit
+
+
+def lose(shop: Any, part: str) -> None:
+    """As if the worker had died before it wrote this."""
+    ledger = shop.memory.ledger
+    for each in ledger.list("environment/"):
+        if part in each.name:
+            ledger.delete(each.name)
+
+
+def test_a_pushed_commit_waits_for_its_build(cli: Any, shop: Any) -> None:
+    commit = shop.push()
+    staging = place(cli, "staging")
+    assert (staging["live"], staging["running"]) == (None, [])
+    (entry,) = staging["next"]
+    assert (entry["sequence"], entry["commit"], entry["by"]) == (1, commit, "push")
+    assert (entry["state"], entry["waits"]) == ("waiting", ["a build of this commit"])
+    text = cli.run("status").stdout
+    assert f"staging       1       {commit[:7]}   waiting" in text
+    assert "nothing has been rolled out yet" in text
+
+
+def test_a_run_that_waits_for_a_person_says_so(cli: Any, shop: Any) -> None:
+    commit = to_production(shop)
+    shop.finish(shop.executions("production")[-1])
+    staging, production = place(cli, "staging"), place(cli, "production")
+    assert (staging["live"]["sequence"], staging["live"]["commit"]) == (1, commit)
+    (running,) = production["running"]
+    assert running["waits"] == ["a manual judgment"]
+    assert running["execution"] == shop.executions("production")[-1]["id"]
+    assert "waits for a manual judgment" in cli.run("status", "shop").stdout
+
+
+def test_where_spinnaker_does_not_answer_the_ledger_is_told(cli: Any, shop: Any) -> None:
+    to_production(shop)
+    shop.finish(shop.executions("production")[-1])
+    shop.memory.pipelines.fail(TransientError("Gate did not answer"), verb="execution", times=2)
+    document = cli.json("status")["applications"][0]
+    assert document["spinnaker"] == {"answered": False, "error": "Gate did not answer"}
+    production = document["environments"][1]
+    assert production["running"][0]["waits"] == [f"execution {production['running'][0]['execution']} to end"]
+    assert "Spinnaker did not say how open executions are: Gate did not answer" in cli.run("status").stdout
+
+
+def test_a_failed_build_blocks_its_entry_only(cli: Any, shop: Any) -> None:
+    good = to_production(shop)
+    bad = shop.push()
+    build = shop.build(bad, "FAILURE")
+    staging = place(cli, "staging")
+    assert staging["live"]["commit"] == good
+    (entry,) = staging["next"]
+    assert (entry["state"], entry["reason"]) == ("blocked", f"build {build} ended FAILURE")
+
+
+def test_manifests_that_cannot_be_rendered_block_this_environment_only(cli: Any, shop: Any) -> None:
+    commit = shop.push(**{"deploy/staging/shop.yaml": b"kind: ["})
+    shop.build(commit)
+    (entry,) = place(cli, "staging")["next"]
+    assert entry["state"] == "blocked"
+    assert entry["reason"].startswith("manifests: shop.yaml:")
+
+
+def test_a_failure_stands_beside_what_is_still_live(cli: Any, shop: Any) -> None:
+    first = to_production(shop)
+    second = shop.push()
+    shop.build(second)
+    execution = shop.executions("staging")[-1]
+    shop.memory.pipelines.fail_stage(execution["id"], "4", "image cannot be pulled")
+    shop.echo(execution)
+    staging = place(cli, "staging")
+    assert (staging["live"]["sequence"], staging["live"]["commit"]) == (1, first)
+    assert (staging["last"]["sequence"], staging["last"]["state"]) == (2, "failed")
+    assert "image cannot be pulled" in staging["last"]["reason"]
+    states = [line.split()[4] for line in cli.run("status").stdout.splitlines()[1:3]]
+    assert states == ["failed", "live"]
+
+
+def test_an_older_entry_above_the_newest_triggered_lets_the_newer_go_first(cli: Any, shop: Any) -> None:
+    shop.push()
+    newer = shop.push()
+    shop.memory.pipelines.fail(TransientError("Gate did not answer"), verb="config", times=99)
+    shop.build(newer)
+    lose(shop, "/claim.0.1")
+    entries = place(cli, "staging")["next"]
+    assert [(each["sequence"], each["state"], each["reason"]) for each in entries] == [
+        (2, "due", "staging 2 is to be triggered"),
+        (1, "waiting", "a newer entry goes first"),
+    ]
+
+
+def test_a_promotion_that_is_not_written_yet_is_due(cli: Any, shop: Any) -> None:
+    commit = to_production(shop)
+    lose(shop, "/shop/production/")
+    production = place(cli, "production")
+    assert production["due"] == [f"to be appended: production 1 is {commit[:7]}: staging 1 succeeded and was promoted"]
+    assert "to be appended" in cli.run("status").stdout
+
+
+def test_a_claimed_rollout_without_execution_waits_for_its_worker(cli: Any, shop: Any) -> None:
+    commit = shop.push()
+    shop.memory.pipelines.fail(TransientError("Gate did not answer"), verb="start", times=99)
+    shop.build(commit)
+    (running,) = place(cli, "staging")["running"]
+    assert (running["execution"], running["waits"]) == (
+        None,
+        ["the worker that claimed it, or the tick that takes over"],
+    )
+
+
+def test_yaml_says_the_same_as_json(cli: Any, shop: Any) -> None:
+    to_production(shop)
+    assert yaml.safe_load(cli.run("status", "-o", "yaml").stdout) == cli.json("status")
+
+
+def test_an_unknown_application_is_refused_and_an_empty_catalog_says_how_to_begin(cli: Any) -> None:
+    done = cli.run("status", "none")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "Error: the catalog has no application 'none'; downwind app list\n",
+    )
+    assert "downwind app init" in cli.run("status").stdout
+
+
+def test_status_writes_nothing(cli: Any, shop: Any) -> None:
+    to_production(shop)
+    memory = shop.memory
+    before = [{each.name: each.generation for each in store.list("")} for store in (memory.ledger, memory.work)]
+    cli.run("status")
+    assert [{each.name: each.generation for each in store.list("")} for store in (memory.ledger, memory.work)] == before
+
+
+def test_a_catalog_file_that_this_version_cannot_read_is_named(cli: Any, shop: Any) -> None:
+    shop.memory.catalog.create(NewObject(name="application/odd.yaml", data=b"name: odd\n"))
+    done = cli.run("status")
+    assert done.exit_code == 1
+    assert "catalog application/odd.yaml (generation " in done.stderr
