@@ -6,6 +6,7 @@ never a stack trace, a header or a body. 204 acknowledges; 401 and 413 refuse; 5
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -93,6 +94,8 @@ def _guarded(request: "Request", source: str, work: Callable[[Instance, Message]
             return _refused(source, "the body is over the limit", 413)
         try:
             message = read_message(dict(request.headers), body)
+            # A direct push does not name its topic; each function serves one.
+            message = replace(message, topic=message.topic or source)
         except Refused as error:
             return _park_envelope(here.world, source, body, error)
         word = work(here, message)

@@ -20,7 +20,7 @@ Handler = Callable[..., Response]
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """HTTP/1.1, so that clients keep their connections; one debug line a request."""
+    """HTTP/1.1, for chunked bodies and ranges; werkzeug closes the connection after each answer. One debug line a request."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True

@@ -21,6 +21,9 @@ class WorkingCopy:
         shutil.copytree(directory, self.folder, ignore=shutil.ignore_patterns("__pycache__", ".git", ".downwind"))
         self.git("init", "--quiet", "--initial-branch", "main")
         self.git("remote", "add", "origin", self._remote)
+        # For a person who goes on here with their own git, which may not know them yet.
+        self.git("config", "user.name", "Developer")
+        self.git("config", "user.email", "developer@localhost")
 
     def replace(self, file: str, old: str, new: str) -> None:
         path = self.folder / file
@@ -36,7 +39,7 @@ class WorkingCopy:
         return self.git("rev-parse", "HEAD")
 
     def push(self) -> None:
-        self.git("push", "--quiet", "origin", "main")
+        self.git("push", "--quiet", "--set-upstream", "origin", "main")
 
     def git(self, *arguments: str) -> str:
         """Its output; Refused with what git said when it failed."""
