@@ -1,7 +1,8 @@
 """Freeze windows: when one stands open. Five cron fields (minute hour day month weekday): `*`, lists, ranges, steps, names."""
 
 import re
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from downwind.model.catalog import Freeze
@@ -15,9 +16,11 @@ _FIELDS: tuple[tuple[int, int, list[str]], ...] = (
     (1, 12, _MONTHS),
     (0, 7, _DAYS),
 )
-_LENGTH = re.compile(r"(\d{1,4})(m|h|d)")
+_PART = re.compile(r"(\*|[A-Z0-9]{1,4})(?:-([A-Z0-9]{1,4}))?(?:/([0-9]{1,4}))?", re.ASCII)
+_LENGTH = re.compile(r"([0-9]{1,4})(m|h|d)")
 _UNITS = {"m": 60, "h": 3600, "d": 86400}
 LONGEST = 31 * 86400
+_MINUTE = timedelta(minutes=1)
 
 
 def read_length(text: str) -> int:
@@ -39,39 +42,72 @@ def read_cron(text: str) -> tuple[frozenset[int], ...]:
 
 def _read_field(text: str, low: int, high: int, names: list[str]) -> frozenset[int]:
     found: set[int] = set()
-    offset = 1 if names is _MONTHS else 0
     for part in text.upper().split(","):
-        body, _, step = part.partition("/")
-        first, dash, last = body.partition("-")
-        try:
-            ends = [names.index(end) + offset if end in names else int(end) for end in (first, last or first)]
-            by = int(step or 1)
-        except ValueError:
-            if body != "*" or (step and not step.isdigit()):
-                raise ValueError(f"{part!r} is not a cron field") from None
-            ends, by = [low, high], int(step or 1)
-        if step and not dash and body != "*":
-            ends[1] = high
-        if not (low <= ends[0] <= ends[1] <= high and by > 0):
+        match = _PART.fullmatch(part)
+        if match is None or (match[1] == "*" and match[2]):
+            raise ValueError(f"{part!r} is not a cron field")
+        first, last, step = match[1], match[2], int(match[3] or 1)
+        if first == "*":
+            ends = (low, high)
+        else:
+            start = _value(first, names)
+            # As in cron: one value with a step means from there to the end.
+            ends = (start, _value(last, names) if last else high if match[3] else start)
+        if not (low <= ends[0] <= ends[1] <= high and step > 0):
             raise ValueError(f"{part!r} is outside {low}-{high}")
-        found.update(range(ends[0], ends[1] + 1, by))
-    if names is _DAYS and 7 in found:
-        found.add(0)
-    return frozenset(found)
+        found.update(range(ends[0], ends[1] + 1, step))
+    return frozenset(value % 7 for value in found) if names is _DAYS else frozenset(found)
+
+
+def _value(text: str, names: list[str]) -> int:
+    if text in names:
+        return names.index(text) + (1 if names is _MONTHS else 0)
+    if not text.isdigit():
+        raise ValueError(f"{text!r} is not a cron field")
+    return int(text)
+
+
+def read_timezone(name: str) -> ZoneInfo:
+    """ValueError for a name that the time zone database does not have."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, KeyError, OSError):
+        raise ValueError(f"{name!r} is not a time zone") from None
 
 
 def frozen_until(freeze: Freeze, now: datetime) -> datetime | None:
-    """The end of the window of `freeze` that is open at `now`, else None. Looks back minute by minute over whole local time."""
-    minutes, hours, days, months, weekdays = read_cron(freeze.cron)
-    any_day, any_weekday = len(days) == 31, len(weekdays) >= 7
-    zone = ZoneInfo(freeze.timezone)
-    moment = now.replace(second=0, microsecond=0)
+    """The end of the window of `freeze` that is open at `now`, else None.
+
+    Looks back minute by minute over local time. A minute that comes twice (clocks go back) opens a window twice; one that
+    never comes (clocks go forward) opens it at the first minute after the gap.
+    """
+    fields = read_cron(freeze.cron)
+    zone = read_timezone(freeze.timezone)
+    moment = now.astimezone(UTC).replace(second=0, microsecond=0)
+    local = _wall(moment, zone)
     for _ in range(freeze.lasts // 60):
-        local = moment.astimezone(zone)
-        if local.minute in minutes and local.hour in hours and local.month in months:
-            day, weekday = local.day in days, local.isoweekday() % 7 in weekdays
-            # As in cron: where both days are restricted, one of them is enough.
-            if (day and weekday) if any_day or any_weekday else (day or weekday):
-                return moment + timedelta(seconds=freeze.lasts)
-        moment -= timedelta(minutes=1)
+        before = _wall(moment - _MINUTE, zone)
+        if _opens(fields, local) or any(_opens(fields, each) for each in _between(before, local)):
+            return moment + timedelta(seconds=freeze.lasts)
+        moment, local = moment - _MINUTE, before
     return None
+
+
+def _wall(moment: datetime, zone: ZoneInfo) -> datetime:
+    """What a clock on the wall shows."""
+    return moment.astimezone(zone).replace(tzinfo=None)
+
+
+def _between(before: datetime, after: datetime) -> Iterator[datetime]:
+    """The minutes that no clock showed; none but where it went forward."""
+    while (before := before + _MINUTE) < after:
+        yield before
+
+
+def _opens(fields: tuple[frozenset[int], ...], local: datetime) -> bool:
+    minutes, hours, days, months, weekdays = fields
+    if local.minute not in minutes or local.hour not in hours or local.month not in months:
+        return False
+    day, weekday = local.day in days, local.isoweekday() % 7 in weekdays
+    # As in cron: where both days are restricted, one of them is enough.
+    return (day and weekday) if len(days) == 31 or len(weekdays) == 7 else (day or weekday)

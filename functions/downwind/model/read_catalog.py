@@ -2,12 +2,11 @@
 (cli/schemas/application.schema.json); a test holds the two together."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
-from zoneinfo import ZoneInfo
 
 from downwind.model import catalog
-from downwind.model.cron import read_cron, read_length
+from downwind.model.cron import read_cron, read_length, read_timezone
 from downwind.model.fields import Fields, Invalid, Problem
 from downwind.model.patterns import NAME
 
@@ -161,22 +160,22 @@ def _environment(fields: Fields) -> catalog.Environment:
 
 def _freeze(fields: Fields) -> catalog.Freeze | None:
     cron, lasts = fields.text("cron", form="five cron fields"), fields.text("lasts", form="a length such as 64h")
-    timezone = fields.optional("timezone") or "UTC"
+    timezone = fields.optional("timezone", form="a name such as Europe/Vienna") or "UTC"
     fields.done()
-    for name, check, value in (
-        ("cron", read_cron, cron),
-        ("lasts", read_length, lasts),
-        ("timezone", ZoneInfo, timezone),
-    ):
+    checks: tuple[tuple[str, Callable[[str], object], str, str], ...] = (
+        ("cron", read_cron, cron, 'five cron fields such as "0 16 * * FRI"'),
+        ("lasts", read_length, lasts, "a length such as 64h"),
+        ("timezone", read_timezone, timezone, "a name such as Europe/Vienna"),
+    )
+    whole = bool(cron and lasts)
+    for name, check, value, form in checks:
         try:
             check(value)
-        except (ValueError, KeyError, OSError) as error:
-            if value:
-                fields.problem(
-                    name, str(error).strip("'\""), 'see cron: "0 16 * * FRI", lasts: 64h, timezone: Europe/Vienna'
-                )
-            return None
-    return catalog.Freeze(cron=cron, lasts=read_length(lasts), timezone=timezone)
+        except ValueError as error:
+            whole = False
+            if value:  # a missing one was reported when it was read
+                fields.problem(name, str(error), f"give {form}")
+    return catalog.Freeze(cron=cron, lasts=read_length(lasts), timezone=timezone) if whole else None
 
 
 def _check_environments(environments: tuple[catalog.Environment, ...], problems: list[Problem]) -> None:
