@@ -9,7 +9,6 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 REF = re.compile(r"refs/(heads|tags)/[^\x00-\x20~^:?*\[\\\x7f]+")
-_TAG_FIELDS = {"commit": r"(?P<commit>[0-9a-f]{40})", "short_commit": r"(?P<short_commit>[0-9a-f]{7})"}
 
 
 def ref_matches(patterns: Iterable[str], ref: str) -> bool:
@@ -29,7 +28,8 @@ def path_matches(patterns: Iterable[str], path: str) -> bool:
 
 def _path_expression(pattern: str) -> re.Pattern[str]:
     pieces = []
-    for segment in pattern.split("/"):
+    segments = pattern.split("/")
+    for segment in segments:
         if segment == "**":
             pieces.append("(?:[^/]+/)*")
         else:
@@ -37,12 +37,12 @@ def _path_expression(pattern: str) -> re.Pattern[str]:
             pieces.append(body + "/")
     # A pattern that ends in ** means everything below; any other ends in a file's own name.
     text = "".join(pieces)
-    return re.compile(text + "[^/]+" if pattern.endswith("**") else text.removesuffix("/"))
+    return re.compile(text + "[^/]+" if segments[-1] == "**" else text.removesuffix("/"))
 
 
 def repository_key(address: str) -> str:
     """One spelling for one repository: without scheme, user, `.git` and final slash; the host in lower case."""
-    text = re.sub(r"^[a-z+]+://", "", address.strip())
+    text = re.sub(r"^[A-Za-z+]+://", "", address.strip())
     text = re.sub(r"^[^/@]*@", "", text).removesuffix("/").removesuffix(".git")
     host, slash, path = text.partition("/")
     return host.lower() + slash + path if slash else text
@@ -55,9 +55,6 @@ def tag_for(template: str, commit: str) -> str:
 
 def commit_of(template: str, tag: str) -> str | None:
     """The whole commit that a tag of this template names; None where the tag does not follow it or holds seven digits only."""
-    text = re.escape(template)
-    for name, expression in _TAG_FIELDS.items():
-        field = re.escape("{" + name + "}")
-        text = text.replace(field, expression, 1).replace(field, f"(?P={name})")
-    match = re.fullmatch(text, tag)
-    return match.groupdict().get("commit") if match else None
+    before, field, after = template.partition("{commit}")
+    match = re.fullmatch(f"{re.escape(before)}({COMMIT.pattern}){re.escape(after)}", tag) if field else None
+    return match[1] if match else None

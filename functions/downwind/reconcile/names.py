@@ -31,7 +31,8 @@ def down(number: int) -> str:
 
 
 def encode(text: str) -> str:
-    return quote(text, safe="")
+    """Any text as one segment of a name; different texts give different segments."""
+    return quote(text, safe="", errors="surrogatepass")
 
 
 def event(source: str, identifier: str) -> str:
