@@ -22,7 +22,10 @@ def of_fact(fact: Fact) -> str:
 def of_body(body: "Body") -> str:
     """`of_fact` for one that is not written yet."""
     say = _FACTS.get(str(body.get("kind")))
-    return say(body) if say else f"a fact of kind {body.get('kind')}, which this version does not know"
+    try:
+        return say(body) if say else f"a fact of kind {body.get('kind')}, which this version does not know"
+    except (KeyError, TypeError):
+        return f"a fact of kind {body.get('kind')}, in a form that this version does not know"
 
 
 def of_step(step: Step) -> str:
@@ -180,6 +183,7 @@ _FACTS: dict[str, Callable[[Body], str]] = {
     "announced": lambda body: f"announced on deliveries{': ' + body['type'] if body.get('type') else ''}",
     "pointer": lambda _: "a pointer from one name to another",
 }
+KINDS = tuple(_FACTS)
 _STEPS: dict[type, Callable[[Any], str]] = {
     steps.Record: lambda step: f"to be written down: {of_body(step.fact.body)}",
     steps.Append: lambda step: f"to be appended: {_entry(step.entry.body)}",

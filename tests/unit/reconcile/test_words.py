@@ -155,6 +155,8 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     ({"kind": "announced", "type": "dev.downwind.x.v1"}, "announced on deliveries: dev.downwind.x.v1"),
     ({"kind": "pointer"}, "a pointer from one name to another"),
     ({"kind": "rollforward"}, "a fact of kind rollforward, which this version does not know"),
+    ({"kind": "push"}, "a fact of kind push, in a form that this version does not know"),
+    ({"kind": "started", "n": 3, "attempt": 1}, "a fact of kind started, in a form that this version does not know"),
     ({}, "a fact of kind None, which this version does not know"),
 ]
 
