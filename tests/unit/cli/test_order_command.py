@@ -162,7 +162,7 @@ def test_wait_ends_with_1_where_it_did_not_succeed(cli: Any, shop: Any, end: str
     cli.passing = world
     if end == "refuse":
         followed = cli.run("promote", "shop", "production", "--commit", commit, "--wait")
-        said = "the request was refused: nothing to promote"
+        said = "nothing to promote: no rollout of"
     else:
         followed = cli.run("deploy", "shop", "staging", "--commit", commit, "--wait")
         said = {
