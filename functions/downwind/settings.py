@@ -75,6 +75,8 @@ def read_settings(environment: Mapping[str, str], *, receives: bool = True) -> S
             for name in ("certs_url", "cloud_build_endpoint", "registry_mirror")
             if values[name]
         ]
+    if local and environment.get("K_SERVICE"):
+        problems.append("DOWNWIND_LOCAL=1 lets calls in without a token: never on Cloud Run")
     known = {f"DOWNWIND_{name.upper()}" for name in (*_REQUIRED, *_OPTIONAL)} | {"DOWNWIND_LOCAL"}
     problems += [
         f"{name} is not a setting" for name in sorted(environment) if name.startswith("DOWNWIND_") and name not in known

@@ -98,3 +98,18 @@ def test_a_part_killed_in_the_middle_is_started_again_and_the_rollout_ends_right
         except Exception as error:  # the killed part may be Gate itself, or what Gate asks
             assert "answered" in str(error) or "127.0.0.1" in str(error)
     downwind_world.wait_for("shop", "production", commit)
+
+
+@pytest.mark.parametrize(("token", "status"), [(None, 204), ("Bearer e30.e30.e30", 401)])
+def test_a_call_by_hand_needs_no_token_on_a_laptop_but_a_bad_one_is_refused(
+    downwind_world: DownwindWorld, token: str | None, status: int
+) -> None:
+    import requests
+
+    body = {
+        "message": {"messageId": f"by-hand-{status}", "data": "e30="},
+        "subscription": "projects/local/subscriptions/x",
+    }
+    headers = {"Authorization": token} if token else {}
+    answer = requests.post(f"{downwind_world.local.url('functions')}/on_image", json=body, headers=headers, timeout=20)
+    assert (answer.status_code, answer.content) == (status, b"")
