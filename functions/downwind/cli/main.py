@@ -33,15 +33,21 @@ class _TryAgain(click.ClickException):
     exit_code = 3
 
 
-def told(error: DownwindError) -> click.ClickException:
-    """An error that we raised on purpose, as one line with its exit code."""
+def told(error: DownwindError, *, local: bool = False) -> click.ClickException:
+    """An error that we raised on purpose, as one line with its exit code. `local`: it was a local world that did not answer."""
     text = str(error)
     if isinstance(error, Refused) and error.fix:
         text = f"{text}; {error.fix}"
     text = " ".join(text.split())
     if isinstance(error, TransientError):
-        return _TryAgain(f"{text}; try again")
+        return _TryAgain(f"{text}; {'is it running? downwind local up' if local else 'try again'}")
     return _Usage(text) if isinstance(error, SettingsError) else _Failed(text)
+
+
+def _is_local(session: Any) -> bool:
+    """Without making settings that nobody has asked for yet."""
+    settings = vars(session).get("settings") if session is not None else None
+    return settings is not None and settings.local
 
 
 class _Commands(LazyGroup):
@@ -49,7 +55,7 @@ class _Commands(LazyGroup):
         try:
             return super().invoke(ctx)
         except DownwindError as error:
-            raise told(error) from error
+            raise told(error, local=_is_local(ctx.obj)) from error
         except Exception as error:
             # Only what Google's library says of missing or expired credentials: that is the user's to put right.
             if type(error).__module__.partition(".")[0::2] != ("google", "auth.exceptions"):

@@ -72,13 +72,16 @@ def event_lines(world: World, prefixes: Sequence[str], *, tokens: bool) -> list[
     lines = []
     orders: list[str] = []
     for facts in event_facts(world, prefixes[:EVENTS]):
+        raw = next((fact for fact in facts if fact.body["kind"] == "raw"), None)
+        name = f"message {raw.body['id']}: " if raw is not None else ""
         for fact in sorted(facts, key=lambda fact: fact.created):
             if fact.body["kind"] == "announced":
                 continue
-            lines.append(line_of(fact))
-            orders += [name.removesuffix("order") for name in fact.body.get("facts") or () if name.endswith("/order")]
-            if fact.body["kind"] == "raw":
-                proof = _verified(fact, tokens=tokens)
+            orders += [each.removesuffix("order") for each in fact.body.get("facts") or () if each.endswith("/order")]
+            line = line_of(fact)
+            lines.append(line if fact is raw else replace(line, text=name + line.text))
+            if fact is raw:
+                proof = name + _verified(fact, tokens=tokens)
                 lines.append(Line(step="verified", text=proof, time=fact.created, store="ledger", object=fact.name))
     lines += [line_of(fact) for facts in event_facts(world, orders) for fact in facts]
     if len(prefixes) > EVENTS:

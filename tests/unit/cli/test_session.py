@@ -147,8 +147,17 @@ def test_an_expected_error_is_one_line_and_an_exit_code(
     def fail(settings: Any) -> Any:
         raise error
 
-    result = run(Session(environment=dict(LOCAL), folder=tmp_path, make_world=fail), "status")
+    cloud = {name: value for name, value in LOCAL.items() if name != "DOWNWIND_LOCAL"}
+    result = run(Session(environment=cloud, folder=tmp_path, make_world=fail), "status")
     assert (result.exit_code, result.stderr) == (code, said)
+
+
+def test_a_local_world_that_does_not_answer_may_not_be_running(tmp_path: Path) -> None:
+    def fail(settings: Any) -> Any:
+        raise TransientError("no answer")
+
+    result = run(Session(environment=dict(LOCAL), folder=tmp_path, make_world=fail), "status")
+    assert (result.exit_code, result.stderr) == (3, "Error: no answer; is it running? downwind local up\n")
 
 
 def test_missing_google_credentials_are_an_expected_error(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_push_that_no_environment_takes_is_explained(cli: Any, shop: Any) -> N
         document = cli.json("why", asked)
         assert document["chains"] == []
         said = [line["text"] for line in document["events"] if line["step"] == "ignored"]
-        assert said == ["ignored: no environment of shop is fed by refs/heads/feature"]
+        assert said == ["message m-feature: ignored: no environment of shop is fed by refs/heads/feature"]
     assert "ignored: no environment" in cli.run("why", after).stdout
 
 
@@ -144,7 +144,7 @@ def test_a_parked_request_is_found_by_its_id_and_its_commit(cli: Any, shop: Any)
     body = {"id": "r-0001", "verb": "deploy", "application": "shop", "environment": "production", "commit": commit}
     assert shop.send("request", body) == "parked"
     said = [line["text"] for line in cli.json("why", "r-0001")["events"] if line["step"] == "parked"]
-    assert said == ["parked: shop/production takes no orders from the topic"]
+    assert said == ["message m2: parked: shop/production takes no orders from the topic"]
     assert "parked: shop/production takes no orders from the topic" in cli.run("why", commit).stdout
 
 
