@@ -55,6 +55,16 @@ class Cli:
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
+    def steps(self, thing: str) -> list[dict[str, Any]]:
+        """Of `why`, where it answers with one chain."""
+        (chain,) = self.json("why", thing)["chains"]
+        found: list[dict[str, Any]] = chain["steps"]
+        return found
+
+    def told(self, thing: str, step: str) -> list[str]:
+        """What `why` says under that step."""
+        return [line["text"] for line in self.steps(thing) if line["step"] == step]
+
 
 @pytest.fixture
 def cli(memory: Any, tmp_path: Path) -> Cli:

@@ -23,19 +23,9 @@ def to_production(shop: Any) -> str:
     return commit
 
 
-def steps(cli: Any, thing: str) -> list[dict[str, Any]]:
-    (chain,) = cli.json("why", thing)["chains"]
-    found: list[dict[str, Any]] = chain["steps"]
-    return found
-
-
-def told(cli: Any, thing: str, step: str) -> list[str]:
-    return [line["text"] for line in steps(cli, thing) if line["step"] == step]
-
-
 def test_the_whole_chain_of_a_commit_in_its_order(cli: Any, shop: Any) -> None:
     commit = to_production(shop)
-    order = [line["step"] for line in steps(cli, commit)]
+    order = [line["step"] for line in cli.steps(commit)]
     expected = ["received", "verified", "push", "recorded", "matched", "admitted", "build", "complete", "rendered"]
     expected += ["claimed", "triggered", "ended", "outcome", "matched", "admitted", "triggered", "waits"]
     position = 0
@@ -47,7 +37,7 @@ def test_the_whole_chain_of_a_commit_in_its_order(cli: Any, shop: Any) -> None:
 def test_each_line_names_an_object_that_stands_there(cli: Any, shop: Any) -> None:
     commit = to_production(shop)
     stores = {"acme-ledger": shop.memory.ledger, "acme-catalog": shop.memory.catalog}
-    lines = steps(cli, commit)
+    lines = cli.steps(commit)
     for line in lines:
         if line["step"] == "waits":
             assert (line["object"], line["time"]) == (None, None)
@@ -63,7 +53,7 @@ def test_each_line_names_an_object_that_stands_there(cli: Any, shop: Any) -> Non
 def test_the_rule_and_the_generation_of_the_catalog_are_named(cli: Any, shop: Any) -> None:
     commit = to_production(shop)
     generation = cli.json("app", "show", "shop")["generation"]
-    assert told(cli, commit, "matched") == [
+    assert cli.told(commit, "matched") == [
         f"environments[0].refs has refs/heads/main (catalog generation {generation})",
         f"environments[1].after is staging, promotion is automatic (catalog generation {generation})",
     ]
@@ -73,7 +63,7 @@ def test_an_entry_of_a_catalog_that_is_gone_says_so(cli: Any, shop: Any) -> None
     commit = to_production(shop)
     old = cli.json("app", "show", "shop")["generation"]
     shop.apply(shop.catalog + "# changed\n")
-    assert told(cli, commit, "matched")[0] == f"catalog generation {old}, which the catalog does not hold any more"
+    assert cli.told(commit, "matched")[0] == f"catalog generation {old}, which the catalog does not hold any more"
 
 
 @pytest.mark.parametrize("kind", ["commit", "digest", "build", "execution"])
@@ -114,7 +104,7 @@ def test_an_event_leads_to_what_it_said(cli: Any, shop: Any, source: str) -> Non
         asked = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
         shop.send("push", body, {"source": "github", "event": "push", "delivery": asked})
     assert cli.json("why", asked)["chains"][0]["commit"] == after
-    (verified,) = told(cli, asked, "verified")
+    (verified,) = cli.told(asked, "verified")
     assert ("GitHub's signature of delivery" in verified) == (source == "delivery")
     event = cli.json("why", asked)["subjects"][0]["id"]
     assert cli.json("why", event[:12])["chains"][0]["commit"] == after
@@ -153,8 +143,8 @@ def test_a_request_leads_to_the_entry_that_it_became(cli: Any, shop: Any) -> Non
     body = {"id": "r-0002", "verb": "promote", "application": "shop", "environment": "production", "who": "ci"}
     shop.send("request", body)
     assert cli.json("why", "r-0002")["chains"][0]["commit"] == commit
-    assert "request r-0002 of ci (as claimed) asks to promote into shop/production" in told(cli, "r-0002", "ordered")
-    assert "the request became production 2" in told(cli, "r-0002", "ordered")
+    assert "request r-0002 of ci (as claimed) asks to promote into shop/production" in cli.told("r-0002", "ordered")
+    assert "the request became production 2" in cli.told("r-0002", "ordered")
 
 
 def test_a_request_that_was_refused_says_why(cli: Any, shop: Any) -> None:
@@ -165,120 +155,12 @@ def test_a_request_that_was_refused_says_why(cli: Any, shop: Any) -> None:
     assert [line["step"] for line in lines if line["step"] in ("ordered", "refused")] == ["ordered", "refused"]
 
 
-def test_a_blocked_release_says_by_what(cli: Any, shop: Any) -> None:
-    commit = shop.push()
-    build = shop.build(commit, "FAILURE")
-    assert told(cli, commit, "blocked") == [
-        f"release {commit[:7]} is blocked: build {build} ended FAILURE",
-        f"staging 1: build {build} ended FAILURE",
-    ]
-
-
-def test_an_entry_that_a_newer_one_overtook_is_passed_over(cli: Any, shop: Any) -> None:
-    older, newer = shop.push(), shop.push()
-    shop.build(newer)
-    assert told(cli, older, "passed over") == [
-        "staging 1 was never triggered: staging 2 went first, and an environment never goes back"
-    ]
-    assert told(cli, newer, "passed over") == []
-
-
-def test_a_push_that_lags_behind_the_tip_is_explained(cli: Any, shop: Any) -> None:
-    before, older = shop.commit()
-    shop.commit()
-    shop.announce(before, older)
-    newest = shop.memory.repository.tips("https://github.com/acme/shop.git")["refs/heads/main"].commit
-    assert told(cli, older, "ignored") == [
-        f"refs/heads/main is at {newest[:7]} now: an older tip is not rolled out any more, the newest wins"
-    ]
-
-
-def test_a_branch_that_is_gone_is_explained(cli: Any, shop: Any) -> None:
-    before, commit = shop.commit()
-    shop.memory.repository.delete("https://github.com/acme/shop.git", "refs/heads/main")
-    shop.announce(before, commit)
-    assert told(cli, commit, "ignored") == [
-        "refs/heads/main is gone from the repository: nothing is rolled out, nothing undeployed"
-    ]
-
-
-def test_a_repository_that_does_not_answer_is_named(cli: Any, shop: Any) -> None:
-    before, commit = shop.commit()
-    shop.memory.repository.fail(TransientError("no route"), times=2, verb="tips")
-    shop.announce(before, commit)
-    assert told(cli, commit, "waits") == ["the repository did not say where refs/heads/main is: no route"]
-    assert told(cli, commit, "waits") == [f"to be appended: staging 1 is {commit[:7]}: the tip of refs/heads/main"]
-
-
-def test_an_unlinked_tip_waits_for_its_second_tick(cli: Any, shop: Any) -> None:
-    first = shop.push()
-    assert first
-    unseen, _ = shop.commit()
-    _, commit = shop.commit()
-    shop.announce(shop.commit("refs/heads/other")[1], commit)
-    waits = told(cli, commit, "waits")
-    assert waits == [
-        "staging waits for two ticks on which refs/heads/main answers the same: no recorded push leads there"
-    ]
-    shop.tick(3)
-    assert len([text for text in told(cli, commit, "tip") if "the repository answered" in text]) == 1
-    assert unseen == first
-
-
-def test_what_stood_there_when_the_catalog_came_is_the_baseline(cli: Any, memory: Any, shop: Any) -> None:
-    shop.apply(shop.catalog.replace("refs/heads/main", "refs/heads/other"))
-    before, commit = shop.commit()
-    shop.apply(shop.catalog)
-    shop.announce(before, commit)
-    assert told(cli, commit, "ignored") == [
-        "staging: refs/heads/main stood here already when the catalog was applied: that is the baseline, and no release"
-    ]
-
-
-def test_a_commit_that_changes_none_of_the_paths_makes_no_release(cli: Any, shop: Any) -> None:
-    shop.apply(shop.catalog.replace("name: shop\n", 'name: shop\npaths: ["deploy/**"]\n', 1))
-    shop.push()
-    commit = shop.push()
-    assert told(cli, commit, "ignored") == [
-        "staging: nothing under deploy/** changed since the entry before: no release"
-    ]
-
-
-def test_an_annotated_tag_leads_to_its_commit_and_back(cli: Any, shop: Any) -> None:
-    shop.apply(shop.catalog.replace("refs: [refs/heads/main]", 'refs: ["refs/tags/v*"]'))
-    _, commit = shop.commit()
-    tag = shop.memory.repository.tag("https://github.com/acme/shop.git", "refs/tags/v1", commit)
-    shop.announce(None, tag, "refs/tags/v1")
-    for asked in (tag, commit):
-        assert f"staging 1 is {commit[:7]}: the tip of refs/tags/v1" in told(cli, asked, "admitted")
-        assert any("was created at" in text for text in told(cli, asked, "push"))
-
-
 def test_an_image_without_commit_is_explained(cli: Any, shop: Any) -> None:
     digest = "sha256:" + "d" * 64
     shop.send("image", {"action": "INSERT", "digest": f"{IMAGE}@{digest}"})
     document = cli.json("why", digest)
     assert document["chains"] == []
     assert any("no commit known for this image yet" in line["text"] for line in document["events"])
-
-
-def test_a_tip_that_nobody_announced_is_found_at_the_repository(cli: Any, shop: Any) -> None:
-    _, commit = shop.commit()
-    document = cli.json("why", commit[:9])
-    assert document["subjects"] == [{"kind": "commit", "id": commit}]
-    assert cli.run("why", commit).exit_code == 0
-
-
-def test_an_entry_without_any_event_is_found_in_the_logs(cli: Any, shop: Any) -> None:
-    _, commit = shop.commit()
-    slot = int(names.h8("shop"), 16) % 60
-    while int(shop.memory.clock().timestamp()) // 60 % 60 != slot:
-        shop.memory.clock.advance(60)
-    shop.tick()
-    for _ in range(61):
-        shop.tick()
-    assert shop.log("staging") == [commit]
-    assert told(cli, commit[:8], "admitted") == [f"staging 1 is {commit[:7]}: the tip of refs/heads/main"]
 
 
 @pytest.mark.parametrize("thing", ["nothing-at-all", "abcdef0123", "abc", "sha256:" + "e" * 64, "12"])
