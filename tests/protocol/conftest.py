@@ -58,3 +58,138 @@ class Metered:
 @pytest.fixture
 def meter() -> Meter:
     return Meter()
+
+
+class Crash(BaseException):
+    """The worker dies here: nothing of ours catches it."""
+
+
+class Doomed:
+    """A port whose calls are points: before and after each one, a worker may die. `mark()` counts and raises."""
+
+    def __init__(self, mark: Callable[[str], None], name: str, inner: Any) -> None:
+        self._mark, self._name, self._inner = mark, name, inner
+
+    def __getattr__(self, method: str) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
+            self._mark(f"before {self._name}.{method}")
+            answer = getattr(self._inner, method)(*arguments, **named)
+            self._mark(f"after {self._name}.{method}")
+            return answer
+
+        return call
+
+
+PORTS = ("repository", "builds", "registry", "pipelines", "publisher")
+BUCKETS = ("ledger", "work", "catalog", "bundles")
+
+
+class Player:
+    """The world around the handlers: Pub/Sub sends again what was not acknowledged, Spinnaker runs what it was given and lets
+    the fence decide, people answer judgments. `die_at`: the point at which one worker dies."""
+
+    def __init__(self, shop: Any, die_at: int | None = None, *, backwards: bool = False) -> None:
+        self.shop = shop
+        self.die_at = die_at
+        self.over = False
+        self.points: list[str] = []
+        self.fences: dict[str, tuple[int, int, str]] = {}
+        self.late: list[Callable[[], None]] = []
+        memory = shop.memory
+        for name in BUCKETS:
+            store = getattr(memory, name)
+            store.fail = lambda method, about, name=name: self.mark(f"before {name}.{method} {about}")
+            store.fail_after = lambda method, about, name=name: self.mark(f"after {name}.{method} {about}")
+        doomed = {name: Doomed(self.mark, name, getattr(memory, name)) for name in PORTS}
+        order = (lambda calls: [call() for call in reversed(calls)][::-1]) if backwards else memory.side_by_side
+        shop.world = replace(memory.world, **doomed, side_by_side=order)
+
+    def mark(self, point: str) -> None:
+        if self.over:
+            return
+        self.points.append(point)
+        if len(self.points) - 1 == self.die_at:
+            raise Crash(point)
+
+    def act(self, work: Callable[[], Any], *, again: bool = True) -> None:
+        """One delivery; one that died comes again."""
+        try:
+            work()
+        except Crash:
+            if again:
+                work()
+
+    def tick(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.act(self.shop.tick, again=False)
+
+    def until(self, wanted: Callable[[], Any]) -> None:
+        """Ticks until it is so; what was recorded settles within two, a lost end within its look-up."""
+        for _ in range(8):
+            if self.see(wanted):
+                return
+            self.tick()
+
+    def see(self, look: Callable[[], Any]) -> Any:
+        """Looking is no point of the history."""
+        self.over = True
+        found = look()
+        self.over = False
+        return found
+
+    def deliver_last(self) -> None:
+        kind, message = self.shop.sent[-1]
+        self.shop.deliver(kind, message)
+
+    def send(self, make: Callable[[], Any]) -> None:
+        """`make` sends one message through the shop; redelivered as it is, not made anew."""
+        try:
+            make()
+        except Crash:
+            self.deliver_last()
+
+    def run(self, execution: dict[str, Any], *, judge: str | None = None, echo: bool = True) -> None:
+        """Spinnaker goes on with one execution, to its judgment (and past it) or its end."""
+        pipelines, identifier = self.shop.memory.pipelines, execution["id"]
+        if execution["status"] != "RUNNING":
+            return
+        ours = execution["trigger"]["downwind"]
+        mine = (int(ours["sequence"]), int(ours["attempt"]), identifier)
+        held = self.fences.setdefault(ours["environment"], mine)
+        if held[2] != identifier and mine[:2] <= held[:2]:
+            pipelines.refuse_fence(identifier, f"{held[0]} is there already")
+        else:
+            self.fences[ours["environment"]] = mine
+            pipelines.advance(identifier)
+        seen = pipelines.execution(identifier)
+        if judge and seen.judgment is not None:
+            pipelines.judge(seen, judge)
+        if echo:
+            self.send(lambda: self.shop.echo(execution))
+
+    def passed(self, environment: str) -> list[int]:
+        """Sequences of the executions whose fence let them by, in the order of their start."""
+        return [
+            int(execution["trigger"]["downwind"]["sequence"])
+            for execution in self.shop.executions(environment)
+            if self.shop.memory.pipelines.execution(execution["id"]).fence == "passed"
+        ]
+
+
+@pytest.fixture
+def player() -> type[Player]:
+    return Player
+
+
+@pytest.fixture
+def new_shop(shop: Any) -> Callable[..., Any]:
+    """Fresh shops, for tests that play many histories; pairs replace pieces of the catalog's text."""
+
+    def make(*pairs: tuple[str, str]) -> Any:
+        text = shop.catalog
+        for old, new in pairs:
+            assert old in text
+            text = text.replace(old, new)
+        return type(shop)(type(shop.memory)(), text)
+
+    return make

@@ -21,6 +21,7 @@ def publish(publisher: Publisher, event_type: str, fact: Fact) -> bool:
         "id": fact.name,
         "time": fact.created.isoformat(),
         "subject": _subject(fact),
+        "datacontenttype": "application/json",
     }
     headers, body = to_binary(CloudEvent(attributes, {key: value for key, value in fact.body.items() if key != "v"}))
     try:

@@ -29,7 +29,10 @@ def apply(world: World, application: Application, text: bytes) -> list[str]:
     recorded = _baseline(world, application, _before(old))
     said.append(f"{recorded} refs recorded as they are now" if recorded else "no new refs to record")
     index = index_names(application, trigger)
-    world.catalog.create_all([NewObject(name=each, data=b"") for each in index])
+    place = {"project": trigger.project, "location": trigger.location} if trigger else {}
+    world.catalog.create_all(
+        [NewObject(name=each, data=b"", metadata=place if each.startswith("index/trigger/") else {}) for each in index]
+    )
     metadata = {"resolved": json.dumps({"trigger": trigger.id})} if trigger else {}
     new = NewObject(name=name, data=text, metadata=metadata, content_type="application/yaml")
     written = world.catalog.replace(new, generation=old.generation if old else 0)

@@ -1,8 +1,10 @@
 """One step: its calls, and its result as facts in the snapshot. A fact that another worker wrote first makes us read again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
+from downwind import logs
 from downwind.errors import Refused, TransientError
 from downwind.model.catalog import Environment, Registered
 from downwind.model.event import ImageReference
@@ -10,10 +12,10 @@ from downwind.model.patterns import path_matches
 from downwind.perform import announce, bundles, ledger
 from downwind.perform.world import World
 from downwind.reconcile import names
-from downwind.reconcile.admit import request_done
 from downwind.reconcile.facts import NewFact, Snapshot
 from downwind.reconcile.follow import started_body
 from downwind.reconcile.recording import image_fact
+from downwind.reconcile.releases import START_REFUSED
 from downwind.reconcile.rollouts import Rollout
 from downwind.reconcile.steps import (
     Announce,
@@ -42,12 +44,13 @@ class Effects:
         self.snapshot = snapshot
         self._documents: dict[str, dict[str, bytes]] = {}
 
+    def record(self, steps: Sequence[Record]) -> None:
+        """One call for all."""
+        self._create(*(step.fact for step in steps))
+
     def perform(self, step: Step) -> None:
+        """Any other step."""
         match step:
-            case Record():
-                self.record([step])
-            case Announce():
-                self.announce([step])
             case Append():
                 self._append(step)
             case Compare():
@@ -63,10 +66,7 @@ class Effects:
             case CancelRollout():
                 self._cancel(step)
             case Observe():
-                self._observe(step.execution)
-
-    def record(self, steps: Sequence[Record]) -> None:
-        self._create(*(step.fact for step in steps))
+                observe(self.world, self.snapshot, step.execution)
 
     def announce(self, steps: Sequence[Announce]) -> None:
         """Publish first, then say so: a repeat has the same id, so receivers drop it."""
@@ -96,22 +96,22 @@ class Effects:
             if tip is None:
                 raise TransientError(f"{address} has no {ref} to take manifests from")
             entry = NewFact(name=entry.name, body={**entry.body, "manifests_commit": tip.commit})
-        if not self._create(entry)[0]:
-            return
-        follow = [step.also] if step.also else []
-        if entry.body.get("request"):
-            name = names.request(self.registered.application.name, step.environment, entry.body["request"])
-            follow.append(request_done(name, entry))
-        self._create(*follow)
+        self._create(entry)
 
     def _compare(self, step: Compare) -> None:
         application = self.registered.application
         repository = application.repository
-        before, after = (
-            self.world.repository.blobs(repository.address, commit, repository.credentials)
-            for commit in (step.before, step.after)
-        )
-        differing = {path for path in {*before, *after} if before.get(path) != after.get(path)}
+        try:
+            before, after = (
+                self.world.repository.blobs(repository.address, commit, repository.credentials)
+                for commit in (step.before, step.after)
+            )
+        except Refused as error:
+            # A forced push may have taken the older commit away for good. One rollout too many does no harm, one too few does.
+            logs.warning(f"taken as changed: {error.reason}", application=application.name)
+            self.snapshot.changed[step.before, step.after] = True
+            return
+        differing = (path for path in {*before, *after} if before.get(path) != after.get(path))
         self.snapshot.changed[step.before, step.after] = any(
             path_matches(application.paths, path) for path in differing
         )
@@ -124,10 +124,21 @@ class Effects:
         claim = {"kind": "build-claim", "attempt": step.attempt, "epoch": step.epoch, "commit": step.commit}
         if not self._create(NewFact(name=f"{step.prefix}claim.{step.attempt}.{step.epoch}", body=claim))[0]:
             return
-        trigger = self.world.builds.trigger(rule.trigger)
-        found = self.world.builds.find(trigger, step.commit) if step.search else []
-        self._drop_if_late(began)
-        build = str(found[0]["id"]) if found else self.world.builds.run(trigger, step.commit)
+        try:
+            trigger = self.world.builds.trigger(rule.trigger)
+            found = self.world.builds.find(trigger, step.commit) if step.search else []
+            self._drop_if_late(began)
+            build = str(found[0]["id"]) if found else self.world.builds.run(trigger, step.commit)
+        except Refused as error:
+            application = self.registered.application.name
+            about = {
+                "application": application,
+                "commit": step.commit,
+                "reason": f"Cloud Build refused it: {error.reason}",
+            }
+            name = f"{names.release(application, step.commit)}blocked.{START_REFUSED}"
+            self._create(NewFact(name=name, body={"kind": "blocked", **about}))
+            return
         body = {"kind": "build-started", "attempt": step.attempt, "build": build, "commit": step.commit}
         self._create(NewFact(name=f"{step.prefix}started.{step.attempt}", body=body))
 
@@ -190,7 +201,7 @@ class Effects:
         claimed, artifacts = self.world.side_by_side(
             [
                 lambda: self._create(claim)[0],
-                lambda: bundles.stamp_all(self.world, application, environment, step.n, documents),
+                lambda: self._stamp(environment, step.n, documents),
             ]
         )
         if not claimed:
@@ -203,6 +214,8 @@ class Effects:
             if found:
                 return
         try:
+            if isinstance(artifacts, Refused):
+                raise artifacts
             config = self.world.pipelines.config(environment.pipeline_application, environment.pipeline)
             if config is None:
                 raise Refused(
@@ -221,7 +234,7 @@ class Effects:
                 "commit": step.commit,
                 "attempt": step.attempt,
                 "status": "failed",
-                "reason": f"Gate refused it: {error.reason}"[:1500],
+                "reason": f"refused: {error.reason}"[:1500],
                 "execution": None,
             }
             self._create(NewFact(name=f"{rollout}outcome", body=body))
@@ -233,6 +246,15 @@ class Effects:
             NewFact(name=f"{rollout}started.{step.attempt}.{execution}", body=body),
             NewFact(name=pointer, body={"kind": "pointer"}),
         )
+
+    def _stamp(
+        self, environment: Environment, n: int, documents: Mapping[str, bytes]
+    ) -> Sequence[Mapping[str, Any]] | Refused:
+        """A refusal is given back, so that it ends the attempt that was claimed at the same time."""
+        try:
+            return bundles.stamp_all(self.world, self.registered.application.name, environment, n, documents)
+        except Refused as error:
+            return error
 
     def _cancel(self, step: CancelRollout) -> None:
         """Why first, then the call: the end of the run is judged by the reason that stands."""
@@ -248,13 +270,6 @@ class Effects:
         self.world.pipelines.cancel(step.execution, step.reason)
         self.snapshot.cancelled.add(step.execution)
 
-    def _observe(self, identifier: str) -> None:
-        execution = self.world.pipelines.execution(identifier)
-        if execution is None:
-            self.snapshot.gone.add(identifier)
-        else:
-            self.snapshot.executions[identifier] = execution
-
     def _drop_if_late(self, began: float) -> None:
         if self.world.monotonic() - began > self.world.timing.drop:
             raise TransientError("too much time went by since the claim; the tick takes over")
@@ -264,3 +279,12 @@ class Effects:
         if environment is None:
             raise Refused(f"{self.registered.application.name} has no environment {name} any more")
         return environment
+
+
+def observe(world: World, snapshot: Snapshot, identifier: str) -> None:
+    """What Gate says of one execution now."""
+    execution = world.pipelines.execution(identifier)
+    if execution is None:
+        snapshot.gone.add(identifier)
+    else:
+        snapshot.executions[identifier] = execution

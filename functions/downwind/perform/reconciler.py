@@ -1,14 +1,14 @@
 """The loop: read what the decision wants, ask `next_steps`, perform, and again until nothing more can be done now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 
 from downwind import logs
 from downwind.errors import DownwindError, TransientError
-from downwind.model.catalog import Registered
+from downwind.model.catalog import Registered, RepositoryAddress
 from downwind.perform import ledger
-from downwind.perform.effects import Effects
+from downwind.perform.effects import Effects, observe
 from downwind.perform.world import World
 from downwind.reconcile.due import next_steps
 from downwind.reconcile.facts import Hints, RefTip, Snapshot
@@ -28,59 +28,85 @@ def reconcile(
     tick: int | None = None,
     snapshot: Snapshot | None = None,
     alongside: Callable[[], object] | None = None,
-) -> bool:
-    """Performs everything that is due for one application. True: nothing is open, its markers may go.
+) -> Hints | None:
+    """Performs everything that is due for one application. None: nothing is open, its markers may go; else the part of the
+    hints that the next run needs again (often none: most of what is open is found without).
 
+    `snapshot` holds what the caller has asked already (tips, executions); without it all that is hinted at is asked here.
     `alongside` is made together with the first reads. Raises only what `alongside` raises or a read of the ledger itself:
     a step that fails is logged and left for the tick.
     """
-    snapshot = snapshot or Snapshot()
+    asked: list[Callable[[], None]] = []
+    if snapshot is None:
+        snapshot = Snapshot()
+        asked = _questions(world, registered, hints, snapshot)
     snapshot.hints, snapshot.tick = hints, tick
     effects = Effects(world, registered, snapshot)
-    asked = [lambda: _ask_tips(world, registered, snapshot)] if hints.refs and snapshot.tips is None else []
-    calls = [*([alongside] if alongside else []), *asked, lambda: _load(world, registered, snapshot)]
-    world.side_by_side(calls)
+    world.side_by_side([*([alongside] if alongside else []), *asked, partial(_load, world, registered, snapshot)])
     tried: list[Step] = []
     due = Due()
     for _ in range(ROUNDS):
         while _load(world, registered, snapshot):
             pass
-        due = next_steps(registered, snapshot, now, world.timing)
-        steps = _this_round([step for step in due.steps if step not in tried])
+        due = next_steps(registered, snapshot, now, world.timing, tried)
+        steps = _now(step for step in due.steps if step not in tried)
         if not steps:
             break
         tried += steps
-        _perform(effects, registered, steps)
-    left = [step for step in due.steps if step in tried]
+        _perform(world, effects, registered, steps)
+    left = sorted({type(step).__name__ for step in due.steps})
     if left:
-        logs.info(
-            "left for the tick", application=registered.application.name, steps=[type(step).__name__ for step in left]
-        )
-    return not due.waits and not due.steps
+        logs.info("left for the tick", application=registered.application.name, steps=left)
+    unheard = hints.executions - frozenset(snapshot.executions) - snapshot.gone
+    if not due.waits and not due.steps and not unheard:
+        return None
+    return due.open | Hints(executions=unheard)
 
 
-def _this_round(steps: list[Step]) -> list[Step]:
-    """Announcements wait until nothing else is left to do, and go in one round."""
-    return [step for step in steps if not isinstance(step, Announce)] or steps
+def _questions(world: World, registered: Registered, hints: Hints, snapshot: Snapshot) -> list[Callable[[], None]]:
+    """What the ledger can't say: where refs are, and what became of executions."""
+    repository = registered.application.repository
+    calls: list[Callable[[], None]] = []
+    if hints.refs:
+        calls.append(lambda: setattr(snapshot, "tips", ask_tips(world, repository)))
+    return calls + [partial(_ask_execution, world, snapshot, each) for each in sorted(hints.executions)]
 
 
-def _perform(effects: Effects, registered: Registered, steps: list[Step]) -> None:
-    """Facts that only follow from others go in one round, then effects in their order; announcements in one round."""
+def _ask_execution(world: World, snapshot: Snapshot, identifier: str) -> None:
+    try:
+        observe(world, snapshot, identifier)
+    except DownwindError as error:
+        logs.warning(f"Gate did not say how {identifier} is: {error}")
+
+
+def _now(steps: Iterable[Step]) -> list[Step]:
+    """Announcements come last, all in one round."""
+    found = list(steps)
+    return [step for step in found if not isinstance(step, Announce)] or found
+
+
+def _perform(world: World, effects: Effects, registered: Registered, steps: list[Step]) -> None:
+    """Side by side, but for one environment in the order given; facts that only follow from others in one call."""
     records = [step for step in steps if isinstance(step, Record)]
     announcements = [step for step in steps if isinstance(step, Announce)]
-    others = [step for step in steps if not isinstance(step, Record | Announce)]
-    batches: list[Callable[[], None]] = []
+    chains: dict[str, list[Callable[[], None]]] = {}
     if records:
-        batches.append(lambda: effects.record(records))
-    batches += [partial(effects.perform, step) for step in others]
+        chains["records"] = [partial(effects.record, records)]
     if announcements:
-        batches.append(lambda: effects.announce(announcements))
-    for batch in batches:
-        try:
-            batch()
-        except DownwindError as error:
-            write = logs.info if isinstance(error, TransientError) else logs.error
-            write(f"{type(error).__name__}: {error}", application=registered.application.name)
+        chains["announcements"] = [partial(effects.announce, announcements)]
+    for index, step in enumerate(steps):
+        if not isinstance(step, Record | Announce):
+            chains.setdefault(getattr(step, "environment", str(index)), []).append(partial(effects.perform, step))
+
+    def follow(chain: list[Callable[[], None]]) -> None:
+        for act in chain:
+            try:
+                act()
+            except DownwindError as error:
+                write = logs.info if isinstance(error, TransientError) else logs.error
+                write(f"{type(error).__name__}: {error}", application=registered.application.name)
+
+    world.side_by_side([partial(follow, chain) for chain in chains.values()])
 
 
 def _load(world: World, registered: Registered, snapshot: Snapshot) -> bool:
@@ -88,19 +114,18 @@ def _load(world: World, registered: Registered, snapshot: Snapshot) -> bool:
     queries = wanted(registered, snapshot)
     if not queries:
         return False
+    snapshot.rounds += 1
     for query, (facts, cut) in zip(queries, ledger.load(world.ledger, queries), strict=True):
         snapshot.add(facts)
         snapshot.loaded[query.prefix] = cut
     return True
 
 
-def _ask_tips(world: World, registered: Registered, snapshot: Snapshot) -> None:
-    repository = registered.application.repository
+def ask_tips(world: World, repository: RepositoryAddress) -> Mapping[str, RefTip] | None:
+    """None when the host does not say: the tick asks again."""
     try:
         tips = world.repository.tips(repository.address, repository.credentials)
     except DownwindError as error:
-        logs.warning(
-            f"{repository.address} did not say where its refs are: {error}", application=registered.application.name
-        )
-        return
-    snapshot.tips = {ref: RefTip(object=tip.object, commit=tip.commit) for ref, tip in tips.items()}
+        logs.warning(f"{repository.address} did not say where its refs are: {error}")
+        return None
+    return {ref: RefTip(object=tip.object, commit=tip.commit) for ref, tip in tips.items()}

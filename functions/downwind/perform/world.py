@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from downwind.errors import DownwindError
 from downwind.ports import Builds, Pipelines, Publisher, Registry, Renderer, Repository, Store
 from downwind.timing import Timing
 
@@ -32,4 +33,13 @@ class World:
 
 def one_after_another(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """The SideBySide of tests: same answers, no threads."""
-    return [call() for call in calls]
+    answers: list[Any] = []
+    errors: list[DownwindError] = []
+    for call in calls:
+        try:
+            answers.append(call())
+        except DownwindError as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return answers

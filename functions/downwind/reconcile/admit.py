@@ -1,20 +1,22 @@
 """When something becomes an entry: a ref's tip, an upstream's success, a request (design.md section 4, Admit and Promotion)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise, zip_longest
+from typing import Any
 
 from downwind.model.catalog import Application, Environment, Registered
 from downwind.reconcile import names
-from downwind.reconcile.facts import Fact, NewFact, RefTip, Snapshot
+from downwind.reconcile.facts import Fact, Hints, RefTip, Snapshot
 from downwind.reconcile.log import LogEntry, new_entry, read_log, ref_fact
 from downwind.reconcile.rollouts import read_rollouts
-from downwind.reconcile.steps import Append, Collector, Compare
+from downwind.reconcile.steps import Append, Collector, Compare, Record
 
 NEAR = 5
 """Ticks between two answers that still count as one after the other: a tick may be missed or find the host silent."""
-LINKS_IN_HANDLER = 3
-LINKS_IN_TICK = 30
+LINKS = 30
 """How many pushes the way from the newest entry to the tip may have before the two-tick rule decides instead."""
+ROUNDS_IN_HANDLER = 2
+"""Rounds of lists after which a handler leaves a longer way to the tick: a message costs the same, however far behind we are."""
 
 
 def admit_tip(
@@ -23,14 +25,19 @@ def admit_tip(
     """Append an entry when the tip differs from the newest entry of the same ref, and recorded pushes link the two or the
     tip has answered the same on two ticks."""
     application = registered.application
+    records = ref_records(application, environment, ref, snapshot)
+    newest = records[0] if records else None
+    if newest is not None and newest.body["kind"] == "entry":
+        collector.keep(refs=frozenset({ref}))
+        collector.add(Record(fact=ref_fact(application, newest.body)))
     if snapshot.tips is None:
+        collector.keep(refs=frozenset({ref}))
         collector.wait(f"the repository to say where {ref} is", environment=environment.name)
         return
     tip = snapshot.tips.get(ref)
-    records = ref_records(application, environment, ref, snapshot)
-    newest = records[0] if records else None
     if tip is None or (newest is not None and newest.body["object"] == tip.object):
         return
+    kept, collector.open = collector.open, collector.open | Hints(refs=frozenset({ref}))
     via = _link(application, ref, tip, records, snapshot)
     if via is None:
         if snapshot.tick is None:
@@ -53,6 +60,7 @@ def admit_tip(
             collector.add(Compare(before=newest.body["commit"], after=tip.commit))
             return
         if not changed:
+            collector.open = kept
             return
     body: dict[str, object] = {"by": "push", "ref": ref, "commit": tip.commit, "object": tip.object, "via": list(via)}
     append(registered, environment, snapshot, collector, body)
@@ -75,12 +83,11 @@ def append(
     other = None
     if manifests.repository is not None and manifests.ref is not None:
         other = (manifests.repository.address, manifests.ref, manifests.repository.credentials)
-    collector.add(Append(environment=environment.name, entry=entry, also=ref_fact(application, entry), manifests=other))
+    collector.add(Append(environment=environment.name, entry=entry, manifests=other))
 
 
 def ref_records(application: Application, environment: Environment, ref: str, snapshot: Snapshot) -> list[Fact]:
-    """The entries of one ref, newest first, the baseline last. An entry whose pointer was never written (its worker died
-    between the two) is found in the log itself."""
+    """The entries of one ref, newest first, the baseline last. An entry that has no pointer yet is found in the log itself."""
     prefix = names.ref(application.name, environment.name, ref)
     found = {fact.body["n"]: fact for fact in snapshot.under(prefix)}
     for fact in snapshot.under(names.log(application.name, environment.name)):
@@ -107,7 +114,7 @@ def _link(
     spent = _spent(records)
     frontier: list[tuple[str | None, tuple[str | None, ...]]] = [(tip.object, ())]
     seen: set[str | None] = {tip.object}
-    for _ in range(LINKS_IN_TICK if snapshot.tick else LINKS_IN_HANDLER):
+    for _ in range(LINKS):
         following = []
         for after, way in frontier:
             for before in pushes_into(application, ref, after, snapshot):
@@ -136,12 +143,14 @@ def frontier(application: Application, environment: Environment, ref: str, snaps
     records = ref_records(application, environment, ref, snapshot)
     if tip is None or (records and records[0].body["object"] == tip.object):
         return []
+    if snapshot.tick is None and snapshot.rounds >= ROUNDS_IN_HANDLER:
+        return []
     if _link(application, ref, tip, records, snapshot) is not None:
         return []
     missing: list[str | None] = []
     level: list[str | None] = [tip.object]
     seen: set[str | None] = set(level)
-    for _ in range(LINKS_IN_TICK if snapshot.tick else LINKS_IN_HANDLER):
+    for _ in range(LINKS):
         following: list[str | None] = []
         for after in level:
             if pushes_prefix(application, ref, after) not in snapshot.loaded:
@@ -198,13 +207,17 @@ def newest_success(
 def admit_request(
     registered: Registered, environment: Environment, prefix: str, snapshot: Snapshot, collector: Collector
 ) -> None:
-    """An order from the topic becomes an entry once, or says why it never will."""
+    """An order from the topic becomes an entry once; one that never will is parked, with the reason."""
     application = registered.application
     order = snapshot.facts.get(prefix + "order")
-    if order is None or prefix + "entry" in snapshot.facts or prefix + "refused" in snapshot.facts:
+    if order is None or prefix + "entry" in snapshot.facts:
         return
-    log = read_log(application, environment, snapshot)
     body = order.body
+    if prefix + "refused" in snapshot.facts:
+        park_order(body, snapshot.facts[prefix + "refused"].body["reason"], snapshot, collector)
+        return
+    collector.keep(requests=frozenset({(environment.name, body["id"])}))
+    log = read_log(application, environment, snapshot)
     standing = next((entry for entry in log if entry.request == body["id"]), None)
     if standing is not None:
         collector.record(prefix + "entry", kind="ordered", environment=environment.name, n=standing.n)
@@ -229,6 +242,13 @@ def admit_request(
     collector.record(prefix + "refused", kind="refused", environment=environment.name, reason=reason)
 
 
-def request_done(prefix: str, entry: NewFact) -> NewFact:
-    body = {"kind": "ordered", "environment": entry.body["environment"], "n": entry.body["n"]}
-    return NewFact(name=prefix + "entry", body=body)
+def park_order(order: Mapping[str, Any], reason: str, snapshot: Snapshot, collector: Collector) -> None:
+    """Where people look for messages that came to nothing, and announced as those are."""
+    event = names.event("request", order["id"])
+    parked = event + "parked.0"
+    if parked not in snapshot.facts or names.announced(parked) not in snapshot.facts:
+        collector.keep(requests=frozenset({(order["environment"], order["id"])}))
+    raw = snapshot.facts.get(event + "raw")
+    message, topic = (raw.body["id"], raw.body["topic"]) if raw else (order["id"], None)
+    for name in (parked, names.parked(event)):
+        collector.record(name, kind="parked", reason=reason, message=message, topic=topic)

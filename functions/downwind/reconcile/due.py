@@ -1,5 +1,6 @@
 """`next_steps`: everything that is due now for one application, and what the rest waits for. The one place that decides."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from downwind.model.catalog import Environment, Registered
@@ -11,7 +12,17 @@ from downwind.reconcile.follow import follow, make_way
 from downwind.reconcile.log import LogEntry, read_log
 from downwind.reconcile.releases import images_of
 from downwind.reconcile.rollouts import Rollout, read_rollouts
-from downwind.reconcile.steps import Announce, Append, Collector, Compare, Due, Record, RenderBundle, TriggerRollout
+from downwind.reconcile.steps import (
+    Announce,
+    Append,
+    Collector,
+    Compare,
+    Due,
+    Record,
+    RenderBundle,
+    Step,
+    TriggerRollout,
+)
 from downwind.timing import Timing
 
 RENDERER = "1"
@@ -21,11 +32,15 @@ _ANNOUNCED = {
     "blocked": "dev.downwind.release.blocked.v1",
     "started": "dev.downwind.rollout.started.v1",
     "outcome": "dev.downwind.rollout.ended.v1",
+    "parked": "dev.downwind.message.parked.v1",
 }
 
 
-def next_steps(registered: Registered, snapshot: Snapshot, now: datetime, timing: Timing) -> Due:
-    """Steps in the order in which they are to be done. Entries come first and alone: what they change is decided afresh."""
+def next_steps(
+    registered: Registered, snapshot: Snapshot, now: datetime, timing: Timing, tried: Sequence[Step] = ()
+) -> Due:
+    """Steps in the order in which they are to be done. Entries come first and alone: what they change is decided afresh.
+    An entry that was `tried` in this very call and could not be made stops nothing else."""
     application = registered.application
     admitted = Collector()
     for environment in application.environments:
@@ -38,14 +53,14 @@ def next_steps(registered: Registered, snapshot: Snapshot, now: datetime, timing
                 admit_request(registered, environment, prefix, snapshot, admitted)
         admit_promotion(registered, environment, snapshot, admitted)
     firsts = tuple(step for step in admitted.steps if isinstance(step, Append | Compare))
-    if firsts:
-        return Due(steps=_one_entry_each(firsts), waits=tuple(admitted.waits))
+    if any(step not in tried for step in firsts):
+        return Due(steps=_one_entry_each(firsts), waits=tuple(admitted.waits), open=admitted.open)
     for environment in application.environments:
         _environment(registered, environment, snapshot, now, timing, admitted)
     _announce(snapshot, admitted)
     records = [step for step in admitted.steps if isinstance(step, Record) and step.fact.name not in snapshot.facts]
     others = [step for step in admitted.steps if not isinstance(step, Record)]
-    return Due(steps=(*records, *others), waits=tuple(admitted.waits))
+    return Due(steps=(*records, *others), waits=tuple(admitted.waits), open=admitted.open)
 
 
 def _one_entry_each(steps: tuple[Append | Compare, ...]) -> tuple[Append | Compare, ...]:
@@ -165,6 +180,8 @@ def bundle_inputs(registered: Registered, environment: Environment, entry: LogEn
 def _announce(snapshot: Snapshot, collector: Collector) -> None:
     for name in sorted(snapshot.facts):
         fact = snapshot.facts[name]
-        kind = _ANNOUNCED.get(str(fact.body.get("kind")))
+        kind = _ANNOUNCED.get(str(fact.body.get("kind"))) if not fact.name.startswith("parked/") else None
         if kind is not None and names.announced(name) not in snapshot.facts:
             collector.add(Announce(type=kind, fact=fact))
+            if fact.name.startswith("release/"):
+                collector.keep(commits=frozenset({fact.body["commit"]}))

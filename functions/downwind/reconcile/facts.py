@@ -1,9 +1,11 @@
 """One recorded fact, and the snapshot of facts and observations that one decision reads."""
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice, takewhile
 from typing import Any
 
 from downwind.errors import PermanentError
@@ -97,13 +99,23 @@ class Snapshot:
     rounds: int = 0
     """rounds of lists so far"""
 
+    sorted_names: list[str] | None = None
+    """of `facts`, made when asked for"""
+
     def add(self, facts: Iterable[Fact]) -> None:
         for fact in facts:
             self.facts[fact.name] = fact
+        self.sorted_names = None
 
     def under(self, prefix: str) -> list[Fact]:
         """Facts whose names begin with `prefix`, ascending."""
-        return [self.facts[name] for name in sorted(self.facts) if name.startswith(prefix)]
+        ordered = self.sorted_names
+        if ordered is None or len(ordered) != len(self.facts):
+            ordered = self.sorted_names = sorted(self.facts)
+        start = bisect_left(ordered, prefix)
+        return [
+            self.facts[name] for name in takewhile(lambda name: name.startswith(prefix), islice(ordered, start, None))
+        ]
 
     def forget(self, prefix: str) -> None:
         """Another worker wrote there: the next round lists it again."""

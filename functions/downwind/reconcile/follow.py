@@ -6,7 +6,7 @@ from downwind.model.catalog import Environment, Registered
 from downwind.model.execution import Execution
 from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Snapshot
-from downwind.reconcile.rollouts import Again, Rollout, decide, end_of
+from downwind.reconcile.rollouts import Again, Rollout, Run, decide, end_of
 from downwind.reconcile.steps import CancelRollout, Collector, Observe, TriggerRollout
 from downwind.timing import Timing
 
@@ -37,13 +37,14 @@ def follow(
         return
     open_runs = [run for run in runs if run.end is None]
     for run in open_runs:
-        if run.execution in snapshot.gone:
+        if run.execution in snapshot.gone and _age(now, run) > timing.look_first:
             end = {"status": "GONE", "fence": "open", "began": True, "reason": "Spinnaker no longer has this execution"}
             name = f"{prefix}ended.{run.attempt}.{run.execution}"
             collector.record(name, kind="ended", execution=run.execution, attempt=run.attempt, **end)
             continue
         seen = snapshot.executions.get(run.execution)
-        if seen is None and snapshot.tick is not None and _look_now(now, run.started, timing):
+        cancelling = rollout.attempt in rollout.cancels
+        if seen is None and snapshot.tick is not None and _look_now(_age(now, run), timing, often=cancelling):
             collector.add(Observe(execution=run.execution))
         elif seen is not None and seen.judgment is not None:
             collector.wait("a manual judgment", **about)
@@ -121,10 +122,15 @@ def belongs(execution: Execution, application: str, environment: str, n: int) ->
     return mine == (application, environment, n)
 
 
-def _look_now(now: datetime, started: datetime, timing: Timing) -> bool:
-    """First after `look_first`, then every `look_every`; each moment falls into one tick."""
-    age = (now - started).total_seconds() - timing.look_first
-    return age >= 0 and age % timing.look_every < timing.tick
+def _age(now: datetime, run: Run) -> float:
+    return (now - run.started).total_seconds()
+
+
+def _look_now(age: float, timing: Timing, *, often: bool) -> bool:
+    """First after `look_first`, then every `look_every`, or on every tick. Each moment falls into two ticks, since ticks
+    come neither exactly in time nor all."""
+    since = age - timing.look_first
+    return often or (since >= 0 and since % timing.look_every < 2 * timing.tick)
 
 
 def _trigger(rollout: Rollout, attempt: int, epoch: int, environment: Environment, *, search: bool) -> TriggerRollout:

@@ -84,11 +84,8 @@ def new_entry(
     )
 
 
-def ref_fact(application: Application, entry: NewFact) -> NewFact | None:
-    """The pointer from the ref to its newest entry; None for an entry that no ref brought."""
-    body = entry.body
-    if not body.get("ref"):
-        return None
+def ref_fact(application: Application, body: Mapping[str, Any]) -> NewFact:
+    """The pointer from the ref to the entry of that body, which the ref brought."""
     return NewFact(
         name=names.ref(application.name, body["environment"], body["ref"]) + names.down(body["n"]),
         body={"kind": "ref", **{key: body[key] for key in ("environment", "ref", "n", "commit", "object", "via")}},

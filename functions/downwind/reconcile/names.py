@@ -6,6 +6,7 @@ Text from outside is percent-encoded or hashed; `h8` spreads names over Cloud St
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ def digest_of_json(value: Mapping[str, Any] | Sequence[Any]) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+@lru_cache(maxsize=4096)
 def h8(*parts: str) -> str:
     return digest_of(*parts)[:8]
 

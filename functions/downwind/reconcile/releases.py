@@ -11,6 +11,8 @@ from downwind.reconcile.log import LogEntry
 from downwind.reconcile.steps import Collector, ResolveImage, StartBuild
 from downwind.timing import Timing
 
+START_REFUSED = "build-start"
+"""The leaf of the fact that Cloud Build would not start a build for good."""
 FAILED = frozenset({"FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED"})
 
 
@@ -126,6 +128,8 @@ def _winner_images(
 
 
 def _start(prefix: str, commit: str, snapshot: Snapshot, now: datetime, timing: Timing, waiting: _Waiting) -> None:
+    if f"{names.release(waiting.registered.application.name, commit)}blocked.{START_REFUSED}" in snapshot.facts:
+        return
     claims = [fact for fact in snapshot.under(prefix) if fact.body.get("kind") == "build-claim"]
     started = any(fact.body.get("kind") == "build-started" for fact in snapshot.under(prefix))
     if not claims:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from downwind.reconcile.facts import Fact, NewFact
+from downwind.reconcile.facts import Fact, Hints, NewFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,12 +17,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Append:
-    """Create an entry of an environment's log, then its ref's pointer. `manifests`: (address, ref, credentials) of another
-    repository whose tip is pinned in the entry."""
+    """Create an entry of an environment's log. `manifests`: (address, ref, credentials) of another repository whose tip is
+    pinned in the entry."""
 
     environment: str
     entry: NewFact
-    also: NewFact | None = None
     manifests: tuple[str, str, str | None] | None = None
 
 
@@ -131,8 +131,11 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
+    """`open` is the part of the hints that the next run needs again; what else is open is found without them."""
+
     steps: tuple[Step, ...] = ()
     waits: tuple[Wait, ...] = ()
+    open: Hints = field(default_factory=Hints)
 
 
 @dataclass(slots=True)
@@ -141,6 +144,10 @@ class Collector:
 
     steps: list[Step] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
+    open: Hints = field(default_factory=Hints)
+
+    def keep(self, **hints: frozenset[Any]) -> None:
+        self.open |= Hints(**hints)
 
     def add(self, *steps: Step) -> None:
         self.steps.extend(step for step in steps if step not in self.steps)

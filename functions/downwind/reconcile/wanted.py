@@ -35,6 +35,7 @@ def wanted(registered: Registered, snapshot: Snapshot) -> tuple[Query, ...]:
         queries.update(_release(registered, commit))
     for name, identifier in snapshot.hints.requests:
         queries[names.request(application.name, name, identifier)] = REF_LIMIT
+        queries[names.event("request", identifier)] = REF_LIMIT
     for ref in snapshot.hints.refs:
         for environment in application.fed_by(ref):
             queries[names.ref(application.name, environment.name, ref)] = REF_LIMIT

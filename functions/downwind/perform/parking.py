@@ -1,0 +1,90 @@
+"""Messages that cannot be handled: written down with the reason, acknowledged, listed, announced."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from downwind import logs
+from downwind.errors import DownwindError
+from downwind.model.event import Message
+from downwind.perform import announce, ledger, markers
+from downwind.perform.world import World
+from downwind.ports import NewObject, StoredObject
+from downwind.reconcile import names
+from downwind.reconcile.facts import Fact, Hints, NewFact
+from downwind.reconcile.wanted import Query
+
+PARKED = "_parked"
+"""Markers of parked messages that nobody was told of yet stand under this name, which no application can have."""
+DEAD_LETTERS = "dead-letters"
+DEAD_LIMIT = 100
+TOLD_LIMIT = 200
+"""Parked messages announced in one tick; the rest is for the next."""
+
+
+def park(world: World, prefix: str, message: Message, reason: str, about: Sequence[NewFact] = ()) -> None:
+    """Recorded, acknowledged, listed, replayable. `about`: pointers to the event, where it could be parsed."""
+    logs.warning(f"parked: {reason}", message_id=message.id)
+    world.side_by_side(
+        [lambda: world.ledger.create(ledger.raw_object(prefix, message)), lambda: world.work.create(marker(prefix))]
+    )
+    parked = ledger.create(world.ledger, [*facts(prefix, message, reason), *about])[0]
+    if parked is not None:
+        tell(world, parked)
+
+
+def marker(prefix: str) -> NewObject:
+    return markers.of_event(PARKED, prefix, Hints())
+
+
+def facts(prefix: str, message: Message, reason: str) -> tuple[NewFact, NewFact]:
+    """Beside the event, and in the list of all that was parked."""
+    body = {"kind": "parked", "reason": reason[:1500], "message": message.id, "topic": message.topic}
+    return NewFact(name=f"{prefix}parked.0", body=body), NewFact(name=names.parked(prefix), body=body)
+
+
+def tell(world: World, parked: Fact) -> bool:
+    if not announce.publish(world.publisher, "dev.downwind.message.parked.v1", parked):
+        return False
+    try:
+        ledger.create(world.ledger, [NewFact(name=names.announced(parked.name), body={"kind": "announced"})])
+    except DownwindError as error:
+        logs.warning(f"{parked.name} was announced, which could not be written down: {error}")
+        return False
+    return True
+
+
+def tell_waiting(world: World, waiting: Sequence[StoredObject], now: datetime) -> None:
+    """Announces what could not be announced when it was parked."""
+    for each in waiting[:TOLD_LIMIT]:
+        try:
+            _tell_one(world, each, now)
+        except DownwindError as error:
+            logs.error(f"a parked message is not announced yet: {error}", marker=each.name)
+
+
+def _tell_one(world: World, waiting: StoredObject, now: datetime) -> None:
+    prefix = f"event/{waiting.name.split('/')[2]}/"
+    found = {fact.name: fact for fact in ledger.load(world.ledger, [Query(prefix=prefix, limit=50)])[0][0]}
+    parked = [fact for name, fact in found.items() if name.startswith(f"{prefix}parked.")]
+    told = [names.announced(fact.name) in found or tell(world, fact) for fact in parked]
+    # The marker is written before the fact: without one its worker is still at it.
+    if (parked and all(told)) or (not parked and markers.forsaken(waiting, now)):
+        world.work.delete(waiting.name)
+
+
+def dead_letters(world: World) -> int:
+    """What could not be recorded in a hundred attempts is recorded here, as parked."""
+    try:
+        pulled = world.publisher.pull(DEAD_LETTERS, DEAD_LIMIT)
+        for _, attributes, data in pulled:
+            identifier = names.digest_of(data.hex(), *(f"{key}={attributes[key]}" for key in sorted(attributes)))
+            message = Message(id=identifier, data=data, attributes=attributes, topic=DEAD_LETTERS)
+            attempts = attributes.get("CloudPubSubDeadLetterSourceDeliveryCount", "many")
+            source = attributes.get("CloudPubSubDeadLetterSourceSubscription", "a subscription")
+            park(world, names.event(DEAD_LETTERS, identifier), message, f"{source} gave up after {attempts} attempts")
+        if pulled:
+            world.publisher.acknowledge(DEAD_LETTERS, [ack_id for ack_id, _, _ in pulled])
+    except DownwindError as error:
+        logs.warning(f"dead letters: {error}")
+        return 0
+    return len(pulled)
