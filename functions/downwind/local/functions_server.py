@@ -16,8 +16,8 @@ TARGETS = ("on_push", "on_build", "on_image", "on_request", "on_execution", "on_
 
 def source() -> Path:
     """`functions/main.py` of a checkout, or its copy in an installed wheel."""
-    beside = Path(downwind.__file__).parent.parent / "main.py"
-    return beside if beside.is_file() else Path(__file__).parent / "functions_main.py"
+    shipped = Path(__file__).parent / "functions" / "main.py"
+    return shipped if shipped.is_file() else Path(downwind.__file__).parent.parent / "main.py"
 
 
 class FunctionsServer(HttpPart):

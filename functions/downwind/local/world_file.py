@@ -81,7 +81,7 @@ def open_world(folder: Path) -> LocalWorld:
         stored = json.loads((folder / FILE).read_text())
         return LocalWorld(folder=folder, ports={name: int(stored["ports"][name]) for name in PORTS})
     except FileNotFoundError:
-        world = LocalWorld(folder=folder, ports=dict(zip(PORTS, _free_ports(len(PORTS)), strict=True)))
+        world = LocalWorld(folder=folder, ports=dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
         world.save()
         return world
     except (ValueError, KeyError, TypeError) as error:
@@ -106,7 +106,7 @@ def running(world: LocalWorld) -> int | None:
     return pid
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """All held open at once, so that no two are the same."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     try:

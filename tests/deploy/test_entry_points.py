@@ -1,0 +1,77 @@
+"""Each entry point, started by functions-framework from the upload alone, in front of the local world."""
+
+import hashlib
+import hmac
+import json
+import uuid
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from downwind.local.testing import DownwindWorld
+from downwind.local.world_file import GITHUB_SECRET
+from downwind.reconcile import names
+
+pytestmark = pytest.mark.e2e
+EVENTS = Path(__file__).parents[1] / "events"
+# One that asks nothing of us, for each source. Only a push is ignored by what it says alone; the others by what the catalog,
+# the registry and Spinnaker do not know.
+IGNORED = {
+    "on_push": ("repo-pushes", "push/csr-repository-created.json"),
+    "on_build": ("cloud-builds", "build/success-submitted-by-hand.json"),
+    "on_image": ("gcr", "image/insert-digest.json"),
+    "on_request": ("rollout-requests", "request/deploy.json"),
+    "on_execution": ("executions", "execution/push.json"),
+    "on_tick": ("ticks", None),
+}
+PUBSUB_LIMIT = 14 * 1024 * 1024
+Authorization = Mapping[str, str]
+
+
+def wrapped(data: bytes) -> bytes:
+    message = {"messageId": uuid.uuid4().hex, "publishTime": "2026-11-20T09:20:06.109Z"}
+    return json.dumps({"message": {**message, "data": b64encode(data).decode()}, "subscription": "s"}).encode()
+
+
+def ignorable(target: str) -> bytes:
+    name = IGNORED[target][1]
+    text = (EVENTS / name).read_bytes() if name else b"{}"
+    return text if b'"message"' in text else wrapped(text)
+
+
+@pytest.mark.parametrize("target", IGNORED)
+def test_a_function_of_the_upload_serves_alone(
+    serve: Callable[[str], Any], target: str, authorization: Authorization, downwind_world: DownwindWorld
+) -> None:
+    process = serve(target)
+    assert process.post(ignorable(target)) == (401, b"")
+    assert process.post(ignorable(target), {"Authorization": "Bearer x.y.z"}) == (401, b"")
+    assert process.post(ignorable(target), authorization) == (204, b"")
+    assert process.post(b" " * (PUBSUB_LIMIT + 1), authorization) == (413, b"")
+    garbage = f"{{ {uuid.uuid4()}".encode()
+    assert process.post(garbage, authorization) == (204, b"")
+    event = names.event(IGNORED[target][0], names.digest_of(garbage.hex()))
+    assert {each.name.removeprefix(event) for each in downwind_world.ports.ledger.list(event)} >= {"raw", "parked.0"}
+
+
+def test_receive_of_the_upload_serves_alone(serve: Callable[[str], Any], downwind_world: DownwindWorld) -> None:
+    process = serve("receive")
+    body = (EVENTS / "webhook" / "github-ping.json").read_bytes()
+    secret = (downwind_world.local.secrets / GITHUB_SECRET).read_text().strip().encode()
+
+    def headers(body: bytes) -> dict[str, str]:
+        signature = hmac.new(secret, body, hashlib.sha256).hexdigest()
+        return {
+            "X-GitHub-Event": "ping",
+            "X-GitHub-Delivery": str(uuid.uuid4()),
+            "X-Hub-Signature-256": f"sha256={signature}",
+        }
+
+    assert process.post(body) == (401, b"")
+    assert process.post(body, {**headers(body), "X-Hub-Signature-256": "sha256=" + "0" * 64}) == (401, b"")
+    assert process.post(body, headers(body)) == (204, b"")
+    assert process.post(b"{", headers(b"{")) == (400, b"")
+    assert process.post(b" " * (4 * 1024 * 1024 + 1), headers(b"")) == (413, b"")
