@@ -10,7 +10,7 @@ import click
 
 from downwind.cli.app_template import render
 from downwind.cli.catalog_file import CatalogFile, read_file, read_text
-from downwind.cli.context import Session, pass_session
+from downwind.cli.context import Session, pass_session, tell_unreadable
 from downwind.cli.output import columns, moment, output_option, show
 from downwind.errors import Refused
 from downwind.model.catalog import Application, Environment, Registered
@@ -160,7 +160,8 @@ def apply_command(session: Session, paths: Sequence[Path]) -> None:
 @app_group.command("list")
 @output_option
 @pass_session
-def list_command(session: Session, output: str) -> None:
+@click.pass_context
+def list_command(context: click.Context, session: Session, output: str) -> None:
     """List the applications of the catalog.
 
     \b
@@ -170,10 +171,12 @@ def list_command(session: Session, output: str) -> None:
     """
     from downwind.perform import applications
 
-    found = applications.read(session.world.catalog, applications.all_names(session.world.catalog))
+    catalog = session.world.catalog
+    found, unreadable = applications.readable(catalog, applications.all_names(catalog))
+    tell_unreadable(unreadable)
 
     def table() -> list[str]:
-        if not found:
+        if not found and not unreadable:
             return ["the catalog is empty: downwind app init, then downwind app apply"]
         rows = [
             [each.application.name, each.application.repository.address, " ".join(_chain(each.application))]
@@ -182,6 +185,7 @@ def list_command(session: Session, output: str) -> None:
         return columns(["NAME", "REPOSITORY", "ENVIRONMENTS"], rows)
 
     show({"applications": [_application_json(each) for each in found]}, output, table)
+    context.exit(1 if unreadable else 0)
 
 
 @app_group.command("show")

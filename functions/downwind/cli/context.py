@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -69,6 +69,12 @@ class Session:
         """gs://bucket/object of one of the four stores, with #generation where one is meant."""
         bucket = getattr(self.settings, f"{store}_bucket")
         return f"gs://{bucket}/{name}" + (f"#{generation}" if generation is not None else "")
+
+
+def tell_unreadable(problems: Sequence[str]) -> None:
+    """A file of the catalog that this version can't read stops its own application only."""
+    for problem in problems:
+        click.echo(f"Error: {' '.join(problem.split())}; correct it, and apply it again", err=True)
 
 
 pass_session = click.make_pass_decorator(Session)

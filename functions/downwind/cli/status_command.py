@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from downwind.cli.context import Session, pass_session
+from downwind.cli.context import Session, pass_session, tell_unreadable
 from downwind.cli.output import ago, columns, moment, output_option, show
 from downwind.errors import Refused
 from downwind.perform import applications
@@ -17,7 +17,8 @@ from downwind.reconcile.words import short
 @click.argument("application", required=False)
 @output_option
 @pass_session
-def status_command(session: Session, application: str | None, output: str) -> None:
+@click.pass_context
+def status_command(context: click.Context, session: Session, application: str | None, output: str) -> None:
     """Say what is live, what runs and what comes next, in all environments of all applications or of one.
 
     Open executions are asked of Spinnaker; where it does not answer, the status says so and tells what the ledger knows.
@@ -29,16 +30,20 @@ def status_command(session: Session, application: str | None, output: str) -> No
       downwind status shop -o json
     """
     catalog = session.world.catalog
-    found = applications.read(catalog, [application] if application else applications.all_names(catalog))
-    if application and not found:
+    found, unreadable = applications.readable(
+        catalog, [application] if application else applications.all_names(catalog)
+    )
+    tell_unreadable(unreadable)
+    if application and not found and not unreadable:
         raise Refused(f"the catalog has no application {application!r}", fix="downwind app list")
     now = session.now()
     views = [view(session.world, each, now) for each in found]
     standings = [(each, environments(each)) for each in views]
 
     def table() -> Iterator[str]:
-        if not views:
+        if not views and not unreadable:
             yield "the catalog is empty: downwind app init, then downwind app apply"
+        if not views:
             return
         headings = ["APPLICATION", "ENVIRONMENT", "ENTRY", "COMMIT", "STATE", "SINCE", "WHY"]
         rows = [row for each, standing in standings for row in _rows(each, standing, session)]
@@ -47,6 +52,7 @@ def status_command(session: Session, application: str | None, output: str) -> No
             yield f"Spinnaker did not say how open executions are: {silent}"
 
     show({"applications": [_json(each, standing) for each, standing in standings]}, output, table)
+    context.exit(1 if unreadable else 0)
 
 
 def _rows(found: View, standings: Sequence[EnvironmentStanding], session: Session) -> Iterator[list[str | None]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from downwind.cli.context import Session, pass_session
+from downwind.cli.context import Session, pass_session, tell_unreadable
 from downwind.cli.output import columns, moment, output_option, show
 from downwind.errors import Refused
 from downwind.perform import applications
@@ -83,7 +83,8 @@ def _chains(session: Session, subjects: list[Subject]) -> list[Chain]:
     for subject in subjects:
         for release in subject.releases:
             wanted.setdefault(release, {}).update(dict.fromkeys(subject.events))
-    catalog = applications.read(session.world.catalog, sorted({name for name, _ in wanted}))
+    catalog, unreadable = applications.readable(session.world.catalog, sorted({name for name, _ in wanted}))
+    tell_unreadable(unreadable)
     known = {each.application.name: each for each in catalog}
     return [
         chain(session.world, known[name], commit, tuple(events), session.now(), tokens=_tokens(session))

@@ -180,7 +180,7 @@ def _ordered(world: World, order: str) -> list[tuple[str, str]]:
 
 def _in_logs(world: World, word: str) -> list[Subject]:
     """Entries that no event pointed to: a tip that the patrol found, or facts of an older revision."""
-    registered = applications.read(world.catalog, applications.all_names(world.catalog))
+    registered, _ = applications.readable(world.catalog, applications.all_names(world.catalog))
     places = [
         (each.application.name, environment.name)
         for each in registered
@@ -201,7 +201,7 @@ def _in_logs(world: World, word: str) -> list[Subject]:
 def _at_tips(world: World, word: str) -> list[Subject]:
     """What a repository has at a tip and nobody told us of. Asked of a few only."""
     found: dict[str, dict[tuple[str, str], None]] = {}
-    for registered in applications.read(world.catalog, applications.all_names(world.catalog)[:_ASKED]):
+    for registered in applications.readable(world.catalog, applications.all_names(world.catalog)[:_ASKED])[0]:
         for tip in _tips(world, registered):
             if tip.startswith(word):
                 found.setdefault(tip, {})[registered.application.name, tip] = None

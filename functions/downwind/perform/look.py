@@ -69,8 +69,16 @@ def view(world: World, registered: Registered, now: datetime, hints: Hints | Non
             break
         if seen is not None:
             found.snapshot.executions[execution] = seen
-    found.due = next_steps(registered, found.snapshot, now, world.timing)
+    found.due = decide(world, found, now)
     return found
+
+
+def decide(world: World, found: View, now: datetime) -> Due:
+    """Entries that are due would come first and alone; people want to hear of everything else as well."""
+    first = next_steps(found.registered, found.snapshot, now, world.timing)
+    after = next_steps(found.registered, found.snapshot, now, world.timing, first.steps)
+    steps = (*first.steps, *(step for step in after.steps if step not in first.steps))
+    return Due(steps=steps, waits=tuple(dict.fromkeys((*first.waits, *after.waits))))
 
 
 def load(world: World, found: View) -> None:

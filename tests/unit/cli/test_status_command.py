@@ -1,7 +1,9 @@
 """`downwind status` at each station of the main job."""
 
+import json
 from typing import Any
 
+import pytest
 import yaml
 
 from downwind.errors import TransientError
@@ -112,6 +114,7 @@ def test_a_promotion_that_is_not_written_yet_is_due(cli: Any, shop: Any) -> None
     commit = to_production(shop)
     lose(shop, "/shop/production/")
     production = place(cli, "production")
+    assert place(cli, "staging")["live"]["commit"] == commit
     assert production["due"] == [f"to be appended: production 1 is {commit[:7]}: staging 1 succeeded and was promoted"]
     assert "to be appended" in cli.run("status").stdout
 
@@ -149,8 +152,22 @@ def test_status_writes_nothing(cli: Any, shop: Any) -> None:
     assert [{each.name: each.generation for each in store.list("")} for store in (memory.ledger, memory.work)] == before
 
 
-def test_a_catalog_file_that_this_version_cannot_read_is_named(cli: Any, shop: Any) -> None:
+@pytest.mark.parametrize("command", ["status", "app list"])
+def test_a_catalog_file_that_this_version_cannot_read_stops_no_other(cli: Any, shop: Any, command: str) -> None:
     shop.memory.catalog.create(NewObject(name="application/odd.yaml", data=b"name: odd\n"))
-    done = cli.run("status")
+    done = cli.run(*command.split(), "-o", "json")
     assert done.exit_code == 1
-    assert "catalog application/odd.yaml (generation " in done.stderr
+    assert done.stderr.startswith("Error: catalog application/odd.yaml (generation ")
+    assert done.stderr.count("\n") == 1
+    assert len(json.loads(done.stdout)["applications"]) == 1
+
+
+def test_only_unreadable_files_are_no_empty_catalog(cli: Any, memory: Any) -> None:
+    memory.catalog.create(NewObject(name="application/odd.yaml", data=b"name: odd\n"))
+    for command in (["status"], ["status", "odd"], ["app", "list"]):
+        done = cli.run(*command)
+        assert (done.exit_code, "downwind app init" in done.stdout, "no application" in done.stderr) == (
+            1,
+            False,
+            False,
+        )
