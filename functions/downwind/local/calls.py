@@ -2,11 +2,15 @@
 
 import json
 import socket
+import time
 import urllib.error
 import urllib.request
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from downwind.errors import Refused, TransientError
+
+T = TypeVar("T")
 
 
 def call(method: str, url: str, body: Any = None, headers: dict[str, str] | None = None, timeout: float = 20) -> Any:
@@ -33,3 +37,15 @@ def listens(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def patiently(work: Callable[[], T], *, seconds: float = 30.0) -> T:
+    """`work`, again and again while a part of the world does not answer; it must bear being repeated."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return work()
+        except TransientError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.2)

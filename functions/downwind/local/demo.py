@@ -12,7 +12,7 @@ from typing import Any
 import downwind
 from downwind.errors import Refused
 from downwind.local.add import add, connect
-from downwind.local.calls import call
+from downwind.local.calls import call, patiently
 from downwind.local.ledger_follower import Follower, outcome, report, started
 from downwind.local.supervisor import Supervisor
 from downwind.local.working_copy import WorkingCopy
@@ -56,9 +56,9 @@ class Demo:
     def play(self) -> dict[str, Any]:
         """The whole story; the report that `--report` writes. Raises what stopped it."""
         began = time.monotonic()
-        added = add(self.world, example(), lambda line: self._say(f"        {line}"))
+        added = patiently(lambda: add(self.world, example(), lambda line: self._say(f"        {line}")))
         self._ports = connect(self.world)
-        self._follower = Follower(self._ports, added.application.name)
+        self._follower = patiently(lambda: Follower(self._ports, added.application.name))
         self._copy = WorkingCopy(self.world.folder / "shop", added.remote)
         self._copy.start_from(example())
 
@@ -82,7 +82,7 @@ class Demo:
         self._wait(
             lambda fact: fact.body.get("kind") == "blocked" and fact.body.get("commit") == bad, "the failed build"
         )
-        rollouts = report(self._ports, self._follower.registered, self._pushed)
+        rollouts = patiently(lambda: report(self._ports, self._follower.registered, self._pushed))
         return {"rollouts": rollouts, "seconds": round(time.monotonic() - began, 3)}
 
     def _push(self, message: str) -> str:
@@ -91,7 +91,7 @@ class Demo:
         self._began = time.monotonic()
         self._pushed[commit] = datetime.now(UTC)
         self._line(f"git push: {commit[:7]} {message!r}")
-        self._copy.push()
+        patiently(self._copy.push)
         return commit
 
     def _to_judgment(self, commit: str) -> None:
@@ -111,12 +111,12 @@ class Demo:
             raise Refused(f"no judgment waits in execution {self._execution}")
         decision = "continue" if self._approve(f"Let {commit[:7]} into production?") else "stop"
         url = f"{self.world.url('gate')}/pipelines/{self._execution}/stages/{stage}"
-        call("PATCH", url, {"judgmentStatus": decision})
+        patiently(lambda: call("PATCH", url, {"judgmentStatus": decision}))
         self._line(f"a person says {decision!r} in Spinnaker")
         self._wait(outcome("production", commit), f"the end of {commit[:7]} in production")
 
     def _waiting_stage(self, execution: str) -> str | None:
-        found = self._ports.pipelines.execution(execution)
+        found = patiently(lambda: self._ports.pipelines.execution(execution))
         return found.judgment if found is not None else None
 
     def _wait(self, met: Callable[[Fact], bool], what: str) -> Fact:

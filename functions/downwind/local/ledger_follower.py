@@ -27,6 +27,7 @@ class Follower:
         self._world = world
         self._name = application
         self._seen: set[str] = set()
+        self._told: list[Fact] = []
         self.registered = self._registered()
         self.commits: list[str] = []
 
@@ -53,14 +54,19 @@ class Follower:
         return sorted((fact for fact in found if fact.body.get("kind") in SHOWN), key=lambda fact: fact.created)
 
     def until(self, met: Callable[[Fact], bool], tell: Callable[[Fact], None], seconds: float, what: str) -> Fact:
-        """Tells every new fact until one of them is the one. TransientError after `seconds`: it says what never came."""
+        """The first fact of which `met` is true, told already or yet to come; every new one is told once.
+        TransientError after `seconds`: it says what never came."""
         deadline = time.monotonic() + seconds
+        known = next((fact for fact in self._told if met(fact)), None)
+        if known is not None:
+            return known
         while time.monotonic() < deadline:
             try:
                 news = self.news()
             except TransientError:
                 news = []  # a part of the world is being started again
             answer = None
+            self._told += news
             for fact in news:
                 tell(fact)
                 if answer is None and met(fact):

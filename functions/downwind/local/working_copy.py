@@ -1,11 +1,16 @@
 """A developer's clone: a real git working copy in a folder, committed and pushed by the git program."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
-from downwind.errors import Refused
+from downwind.errors import Refused, TransientError
+
+_UNREACHABLE = re.compile(
+    r"Failed to connect|Connection re(fused|set)|Empty reply|early EOF|hung up|unexpected disconnect"
+)
 
 
 class WorkingCopy:
@@ -39,6 +44,7 @@ class WorkingCopy:
         return self.git("rev-parse", "HEAD")
 
     def push(self) -> None:
+        """TransientError when the host can't be reached; a push may be repeated."""
         self.git("push", "--quiet", "--set-upstream", "origin", "main")
 
     def git(self, *arguments: str) -> str:
@@ -56,6 +62,8 @@ class WorkingCopy:
         done = subprocess.run(
             ["git", *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
         )
+        if done.returncode and _UNREACHABLE.search(done.stderr):
+            raise TransientError(f"git {arguments[0]}: {done.stderr.strip()[:500]}")
         if done.returncode:
             raise Refused(f"git {arguments[0]} failed: {done.stderr.strip()[:500]}")
         return done.stdout.strip()
