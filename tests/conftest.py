@@ -101,9 +101,15 @@ class Shop:
         self.sent: list[tuple[str, Message]] = []
         self.trigger = memory.builds.add_trigger(TRIGGER)
         memory.repository.create(REPOSITORY)
-        memory.pipelines.save(pipeline("deploy-staging", "staging", judged=False))
-        memory.pipelines.save(pipeline("deploy-production", "production", judged=True))
+        self.save_pipelines("shop", "staging")
+        self.save_pipelines("shop", "production")
         self.apply(catalog)
+
+    def save_pipelines(self, application: str, environment: str) -> None:
+        """Production's has a judgment."""
+        judged = environment == "production"
+        document = pipeline(f"deploy-{environment}", environment, judged=judged, application=application)
+        self.memory.pipelines.save(document)
 
     def apply(self, catalog: str) -> list[str]:
         return apply(self.world, read_application(yaml.safe_load(catalog)), catalog.encode())
@@ -146,14 +152,20 @@ class Shop:
         self, before: str | None, after: str | None, ref: str = "refs/heads/main", *, id: str | None = None
     ) -> str:
         """A Cloud Source Repositories notification."""
-        update = {"refName": ref, "updateType": "UPDATE_FAST_FORWARD"}
-        update |= {"oldId": before} if before else {"updateType": "CREATE"}
-        update |= {"newId": after} if after else {"updateType": "DELETE"}
+        return self.announce_all({ref: (before, after)}, id=id)
+
+    def announce_all(self, moved: Mapping[str, tuple[str | None, str | None]], *, id: str | None = None) -> str:
+        """One notification of several refs: (before, after) by ref."""
+        updates = {}
+        for ref, (before, after) in moved.items():
+            update = {"refName": ref, "updateType": "UPDATE_FAST_FORWARD"}
+            update |= {"oldId": before} if before else {"updateType": "CREATE"}
+            updates[ref] = update | ({"newId": after} if after else {"updateType": "DELETE"})
         body = {
             "name": "projects/acme/repos/shop",
             "url": "https://source.developers.google.com/p/acme/r/shop",
             "eventTime": "2026-11-24T09:00:00.000000Z",
-            "refUpdateEvent": {"email": "dev@acme.example", "refUpdates": {ref: update}},
+            "refUpdateEvent": {"email": "dev@acme.example", "refUpdates": updates},
         }
         return self.send("push", body, id=id)
 
@@ -175,6 +187,15 @@ class Shop:
         body = self.memory.builds.set(build, status, images if status == "SUCCESS" and listed else None)
         self.send("build", body, {"buildId": build, "status": status})
         return build
+
+    def image(self, commit: str, *, action: str = "INSERT", digest: str | None = None, tag: str | None = None) -> str:
+        """A registry's notification of the commit's image, tagged by the commit."""
+        body = {
+            "action": action,
+            "digest": f"{IMAGE}@{digest or digest_for(commit)}",
+            "tag": f"{IMAGE}:{tag or commit}",
+        }
+        return self.send("image", body)
 
     def executions(self, environment: str) -> list[dict[str, Any]]:
         """Gate's JSON, oldest first."""
@@ -210,10 +231,13 @@ class Shop:
         found = self.facts(names.rollouts("shop", environment))
         return sorted((body["n"], body["status"]) for name, body in found.items() if name.endswith("/outcome"))
 
+    def entries(self, environment: str, application: str = "shop") -> list[Mapping[str, Any]]:
+        """Of the environment's log, oldest first."""
+        return sorted(self.facts(names.log(application, environment)).values(), key=lambda body: body["n"])
+
     def log(self, environment: str) -> list[str]:
         """Commits of the entries, oldest first."""
-        entries = self.facts(names.log("shop", environment)).values()
-        return [body["commit"] for body in sorted(entries, key=lambda body: body["n"])]
+        return [body["commit"] for body in self.entries(environment)]
 
     def open(self) -> list[str]:
         return [each.name for each in self.memory.work.list("open/")]

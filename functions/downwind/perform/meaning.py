@@ -50,7 +50,10 @@ class Meaning:
 
 
 def meaning_of(world: World, events: tuple[Event, ...], owners: Sequence[str] = ()) -> Meaning:
-    """`owners`: the applications of an execution, which does not name them itself. Raises PermanentError for what is to be parked: nobody can make sense of it, or no application that can be read does."""
+    """`owners`: the applications of an execution, which does not name them itself.
+
+    Raises PermanentError for what is to be parked: nobody can make sense of it, or no application that can be read does.
+    """
     events = tuple(_whole(world, event) for event in events)
     found, unreadable = applications.find(world.catalog, events, owners)
     if unreadable and not found:
