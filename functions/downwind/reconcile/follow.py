@@ -1,12 +1,13 @@
 """A claimed rollout on its way to its outcome, and the way for a newer one."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from downwind.model.catalog import Environment, Registered
 from downwind.model.execution import Execution
 from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Snapshot
-from downwind.reconcile.rollouts import Again, Rollout, Run, decide, end_of
+from downwind.reconcile.rollouts import Again, Outcome, Rollout, Run, decide, end_of
 from downwind.reconcile.steps import CancelRollout, Collector, Observe, TriggerRollout
 from downwind.timing import Timing
 
@@ -23,17 +24,20 @@ def follow(
 ) -> None:
     """What rollout n, claimed and without outcome, needs next."""
     prefix = names.rollout(registered.application.name, environment.name, rollout.n)
-    about = {"environment": environment.name, "n": rollout.n}
+    about: dict[str, object] = {"environment": environment.name, "n": rollout.n}
     if _record_observed(registered, environment, rollout, prefix, snapshot, collector):
         return
     runs = rollout.runs_of(rollout.attempt)
     if not runs:
         age = (now - rollout.claim.created).total_seconds()
-        if snapshot.tick is not None and age > timing.lease:
+        if snapshot.tick is None or age <= timing.lease:
+            collector.wait("the worker that claimed it, or the tick that takes over", **about)
+        elif rollout.n < newest_claimed:
+            result = Outcome(status="superseded", reason=f"superseded by {newest_claimed} before it was triggered")
+            _record_outcome(registered, rollout, prefix, result, collector, about)
+        else:
             epoch = int(rollout.claim.body["epoch"]) + 1
             collector.add(_trigger(rollout, rollout.attempt, epoch, environment, search=True))
-        else:
-            collector.wait("the worker that claimed it, or the tick that takes over", **about)
         return
     open_runs = [run for run in runs if run.end is None]
     for run in open_runs:
@@ -54,21 +58,33 @@ def follow(
             _cancel_waiting(environment, rollout, seen, newest_claimed, snapshot, collector)
     if open_runs:
         return
-    result = decide(rollout, newer_claimed=rollout.n < newest_claimed)
-    if not isinstance(result, Again):
-        collector.record(
-            prefix + "outcome",
-            kind="outcome",
-            application=registered.application.name,
-            commit=rollout.first_claim.body["commit"],
-            attempt=rollout.attempt,
-            status=result.status,
-            reason=result.reason,
-            execution=result.execution,
-            **about,
-        )
-    elif rollout.n == newest_claimed:
+    decided = decide(rollout, newer_claimed=rollout.n < newest_claimed)
+    if isinstance(decided, Again):
+        # Never with a newer one claimed: such a run is superseded.
         collector.add(_trigger(rollout, rollout.attempt + 1, 1, environment, search=False))
+    else:
+        _record_outcome(registered, rollout, prefix, decided, collector, about)
+
+
+def _record_outcome(
+    registered: Registered,
+    rollout: Rollout,
+    prefix: str,
+    outcome: Outcome,
+    collector: Collector,
+    about: Mapping[str, object],
+) -> None:
+    collector.record(
+        prefix + "outcome",
+        kind="outcome",
+        application=registered.application.name,
+        commit=rollout.first_claim.body["commit"],
+        attempt=rollout.attempt,
+        status=outcome.status,
+        reason=outcome.reason,
+        execution=outcome.execution,
+        **about,
+    )
 
 
 def _record_observed(
@@ -83,13 +99,12 @@ def _record_observed(
     known = {run.execution: run for run in rollout.runs}
     news = False
     for execution in snapshot.executions.values():
-        if not belongs(execution, registered.application.name, environment.name, rollout.n):
+        attempt = execution.attempt
+        if attempt is None or not belongs(execution, registered.application.name, environment.name, rollout.n):
             continue
-        leaf = f"{execution.attempt}.{execution.id}"
+        leaf = f"{attempt}.{execution.id}"
         if execution.id not in known:
-            about = started_body(
-                registered.application.name, environment.name, rollout, execution.attempt or 0, execution.id
-            )
+            about = started_body(registered.application.name, environment.name, rollout, attempt, execution.id)
             collector.record(f"{prefix}started.{leaf}", **about)
             pointer = (
                 names.execution_pointer(execution.id) + f"{registered.application.name}/{environment.name}/{rollout.n}"
@@ -174,7 +189,7 @@ def make_way(
 def _cancel_waiting(
     environment: Environment, rollout: Rollout, seen: Execution, newer: int, snapshot: Snapshot, collector: Collector
 ) -> None:
-    if seen.finished or seen.deploying or seen.judgment is None or seen.id in snapshot.cancelled:
+    if seen.deploying or seen.judgment is None or seen.id in snapshot.cancelled:
         return
     collector.add(
         CancelRollout(

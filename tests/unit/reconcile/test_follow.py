@@ -1,0 +1,312 @@
+"""What a rollout that was claimed needs next, until its outcome stands."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from downwind.model.execution import Execution
+from downwind.reconcile import names
+from downwind.reconcile.steps import CancelRollout, Observe, TriggerRollout
+from downwind.timing import CLOUD_TIMING
+
+A, B, C = "a" * 40, "b" * 40, "c" * 40
+LEASE = CLOUD_TIMING.lease
+
+
+def leaf(given: Any, n: int, name: str) -> str:
+    return names.rollout("shop", "staging", n) + name
+
+
+def recorded_outcome(given: Any, n: int) -> tuple[str, str, str | None]:
+    body = given.recorded()[leaf(given, n, "outcome")]
+    assert (body["kind"], body["environment"], body["n"], body["commit"]) == ("outcome", "staging", n, A)
+    return body["status"], body["reason"], body["execution"]
+
+
+# Nobody knows of an execution yet.
+
+
+def test_a_claim_is_left_to_its_worker_for_the_lease_and_to_the_tick_after_it(given: Any) -> None:
+    for ago, tick in ((1, None), (LEASE + 1, None), (LEASE, 7)):
+        given.claim(5, A, ago=ago)
+        given.snapshot.tick = tick
+        assert given.steps() == []
+        assert given.waits() == ["the worker that claimed it, or the tick that takes over"]
+
+
+def test_the_tick_takes_over_the_same_attempt_in_the_next_epoch_and_looks_first(given: Any) -> None:
+    given.claim(5, A, epoch=1, ago=LEASE * 3)
+    given.claim(5, A, epoch=2, ago=LEASE + 1)
+    given.snapshot.tick = 7
+    assert given.steps() == [
+        TriggerRollout(
+            environment="staging",
+            n=5,
+            attempt=0,
+            epoch=3,
+            commit=A,
+            bundle="content-a",
+            parts=("manifests",),
+            search=True,
+            claimed=given.now - timedelta(seconds=LEASE * 3),
+        )
+    ]
+
+
+def test_a_claim_that_came_to_nothing_is_not_taken_over_once_a_higher_one_stands(given: Any) -> None:
+    given.claim(5, A, ago=LEASE + 1)
+    given.claim(6, B, ago=1)
+    given.snapshot.tick = 7
+    assert not [step for step in given.steps() if isinstance(step, TriggerRollout)]
+    assert recorded_outcome(given, 5) == ("superseded", "superseded by 6 before it was triggered", None)
+
+
+def test_what_gate_found_of_a_claim_without_execution_is_written_down(given: Any) -> None:
+    given.claim(5, A, ago=LEASE + 1)
+    given.snapshot.tick = 7
+    given.execution("e1", 5)
+    recorded = given.recorded()
+    started = recorded[leaf(given, 5, "started.0.e1")]
+    assert (started["kind"], started["attempt"], started["execution"], started["commit"]) == ("started", 0, "e1", A)
+    assert names.execution_pointer("e1") + "shop/staging/5" in recorded
+    assert leaf(given, 5, "ended.0.e1") not in recorded
+    assert not [step for step in given.steps() if isinstance(step, TriggerRollout)]
+
+
+# An execution is known.
+
+
+@pytest.fixture
+def running(given: Any) -> Any:
+    given.claim(5, A, ago=1000)
+    given.started(5, "e1", ago=900)
+    return given
+
+
+def test_a_running_execution_is_waited_for(running: Any) -> None:
+    running.execution("e1", 5)
+    assert (running.steps(), running.waits()) == ([], ["execution e1 to end"])
+
+
+def test_a_judgment_is_waited_for_by_its_name(running: Any) -> None:
+    running.execution("e1", 5, judgment="stage-1")
+    assert (running.steps(), running.waits()) == ([], ["a manual judgment"])
+
+
+def test_an_end_is_written_down_once(running: Any) -> None:
+    running.execution("e1", 5, status="TERMINAL", fence="passed", deploying=True, message="quota")
+    recorded = running.recorded()
+    end = recorded[leaf(running, 5, "ended.0.e1")]
+    assert (end["kind"], end["status"], end["fence"], end["message"]) == ("ended", "TERMINAL", "passed", "quota")
+    assert leaf(running, 5, "started.0.e1") not in recorded
+    assert leaf(running, 5, "outcome") not in recorded, "the outcome is decided from what is written"
+    running.ended(5, "e1", status="TERMINAL", fence="passed", deploying=True, message="quota")
+    assert recorded_outcome(running, 5) == ("failed", "quota", "e1")
+    assert len(running.recorded()) == 1
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"downwind_application": "other"},
+        {"downwind_environment": "production"},
+        {"sequence": 6},
+        {"sequence": None},
+        {"attempt": None},
+    ],
+    ids=str,
+)
+def test_an_execution_that_is_not_wholly_ours_is_none_of_this_rollout(running: Any, about: dict[str, Any]) -> None:
+    whole: dict[str, Any] = {
+        "downwind_application": "shop",
+        "downwind_environment": "staging",
+        "sequence": 5,
+        "attempt": 0,
+    }
+    running.snapshot.executions["x"] = Execution(id="x", application="shop", status="SUCCEEDED", **{**whole, **about})
+    assert running.recorded() == {}
+
+
+def test_a_second_execution_of_the_attempt_is_waited_for_before_the_outcome(running: Any) -> None:
+    running.started(5, "e2")
+    running.ended(5, "e1", status="TERMINAL", fence="refused")
+    assert (running.recorded(), running.waits()) == ({}, ["execution e2 to end"])
+    running.ended(5, "e2", status="SUCCEEDED", fence="passed", deployed=True)
+    assert recorded_outcome(running, 5) == ("succeeded", "every deploying stage succeeded", "e2")
+
+
+def test_a_rollout_with_an_outcome_is_left_alone(running: Any) -> None:
+    running.outcome(5, "failed")
+    running.snapshot.tick = 7
+    running.execution("e1", 5, status="SUCCEEDED", deployed=True)
+    assert running.due().steps == running.due().waits == ()
+
+
+# Looking.
+
+
+def looks(given: Any, seconds: float) -> bool:
+    """Is the execution asked for, that many seconds after its start?"""
+    now = given.now - timedelta(seconds=900) + timedelta(seconds=seconds)
+    return bool(given.steps(now) == [Observe(execution="e1")])
+
+
+def test_an_execution_of_which_nobody_heard_is_looked_up_after_two_minutes_and_then_every_ten(running: Any) -> None:
+    running.snapshot.tick = 7
+    period = CLOUD_TIMING.tick
+    found = [seconds for seconds in range(0, 3600, period) if looks(running, seconds)]
+    assert found[0] == CLOUD_TIMING.look_first
+    moments = {CLOUD_TIMING.look_first + CLOUD_TIMING.look_every * each for each in range(6)}
+    assert {max(moment for moment in moments if moment <= each) for each in found} == moments, "each moment is used"
+    assert len(found) <= 2 * len(moments)
+
+
+def test_a_handler_looks_nothing_up_by_itself(running: Any) -> None:
+    assert not looks(running, CLOUD_TIMING.look_first)
+
+
+def test_an_execution_that_was_asked_to_end_is_looked_up_on_each_tick(running: Any) -> None:
+    running.snapshot.tick = 7
+    running.rollout(5, "cancel.0", kind="cancel", attempt=0, execution="e1", reason="superseded by 6")
+    assert all(looks(running, seconds) for seconds in range(60, 600, 60))
+
+
+def test_an_execution_that_spinnaker_has_no_more_ends_without_a_new_attempt(running: Any) -> None:
+    running.snapshot.gone.add("e1")
+    end = running.recorded()[leaf(running, 5, "ended.0.e1")]
+    assert (end["status"], end["reason"]) == ("GONE", "Spinnaker no longer has this execution")
+    running.fact(leaf(running, 5, "ended.0.e1"), **end)
+    assert recorded_outcome(running, 5) == ("failed", "Spinnaker no longer has this execution", "e1")
+
+
+def test_an_execution_that_has_just_been_started_may_not_be_visible_yet(given: Any) -> None:
+    given.claim(5, A, ago=10)
+    given.started(5, "e1", ago=5)
+    given.snapshot.gone.add("e1")
+    assert (given.recorded(), given.waits()) == ({}, ["execution e1 to end"])
+
+
+# The next attempt.
+
+
+def test_a_run_that_spinnaker_ended_itself_is_followed_by_the_next_attempt(running: Any) -> None:
+    running.ended(5, "e1", status="TERMINAL", began=False)
+    assert running.steps() == [
+        TriggerRollout(
+            environment="staging",
+            n=5,
+            attempt=1,
+            epoch=1,
+            commit=A,
+            bundle="content-a",
+            parts=("manifests",),
+            search=False,
+            claimed=running.now - timedelta(seconds=1000),
+        )
+    ]
+
+
+def test_it_is_superseded_instead_where_a_higher_one_was_claimed(running: Any) -> None:
+    running.ended(5, "e1", status="TERMINAL", began=False)
+    running.claim(6, B)
+    assert not [step for step in running.steps() if isinstance(step, TriggerRollout)]
+    assert recorded_outcome(running, 5)[0] == "superseded"
+
+
+def test_an_execution_of_a_former_attempt_does_not_hold_up_the_newest(running: Any) -> None:
+    running.ended(5, "e1", status="TERMINAL", began=False)
+    running.claim(5, A, attempt=1)
+    running.started(5, "e2", attempt=1)
+    running.ended(5, "e2", attempt=1, status="SUCCEEDED", fence="passed", deployed=True)
+    assert recorded_outcome(running, 5) == ("succeeded", "every deploying stage succeeded", "e2")
+    assert running.recorded()[leaf(running, 5, "outcome")]["attempt"] == 1
+
+
+# Making way.
+
+CANCEL = CancelRollout(environment="staging", n=5, attempt=0, execution="e1", reason="superseded by 6")
+TRIGGER = TriggerRollout(
+    environment="staging",
+    n=6,
+    attempt=0,
+    epoch=1,
+    commit=B,
+    bundle="content-b",
+    parts=("manifests",),
+    search=False,
+)
+
+
+@pytest.fixture
+def newer(running: Any) -> Any:
+    """Entry 6 is ready while 5 runs."""
+    running.ready(6, B)
+    return running
+
+
+def test_before_a_newer_one_starts_spinnaker_is_asked_what_the_older_does(newer: Any) -> None:
+    assert newer.steps() == [Observe(execution="e1")]
+
+
+def test_an_older_one_that_waits_in_a_judgment_is_cancelled_first(newer: Any) -> None:
+    newer.execution("e1", 5, judgment="stage-1")
+    assert newer.steps() == [CANCEL, TRIGGER]
+
+
+@pytest.mark.parametrize(
+    "about",
+    [{}, {"judgment": "stage-1", "deploying": True}, {"deploying": True}],
+    ids=["runs on", "waits after it has deployed", "deploys"],
+)
+def test_an_older_one_that_does_not_wait_before_its_first_deploying_stage_is_left_to_end(
+    newer: Any, about: dict[str, Any]
+) -> None:
+    newer.execution("e1", 5, **about)
+    assert newer.steps() == [TRIGGER]
+
+
+def test_with_queue_nobody_is_asked_and_nothing_cancelled(newer: Any) -> None:
+    newer.change_environment("staging", on_newer="queue")
+    assert newer.steps() == [TRIGGER]
+    newer.execution("e1", 5, judgment="stage-1")
+    assert newer.steps() == [TRIGGER]
+
+
+def test_one_cancel_in_a_call_is_enough(newer: Any) -> None:
+    newer.execution("e1", 5, judgment="stage-1")
+    newer.snapshot.cancelled.add("e1")
+    assert newer.steps() == [TRIGGER]
+
+
+def test_one_that_spinnaker_has_no_more_stops_nobody(newer: Any) -> None:
+    newer.snapshot.gone.add("e1")
+    assert TRIGGER in newer.steps()
+
+
+def test_an_older_one_that_has_ended_or_was_never_posted_stops_nobody(newer: Any) -> None:
+    newer.ended(5, "e1", status="SUCCEEDED", fence="passed", deployed=True)
+    newer.claim(4, C, ago=1)
+    newer.rollout(3, "claim.0.1", kind="claim", attempt=0, epoch=1, commit=C, bundle="x", parts=[], ago=1)
+    newer.outcome(3, "failed")
+    assert TRIGGER in newer.steps()
+
+
+def test_an_older_one_that_begins_to_wait_after_the_newer_was_claimed_is_cancelled_too(running: Any) -> None:
+    running.claim(6, B)
+    running.execution("e1", 5, judgment="stage-1")
+    assert CANCEL in running.steps()
+    running.change_environment("staging", on_newer="queue")
+    assert CANCEL not in running.steps()
+
+
+def test_the_newest_is_never_cancelled_for_itself(running: Any) -> None:
+    running.execution("e1", 5, judgment="stage-1")
+    assert running.steps() == []
+
+
+def test_our_cancel_ends_as_superseded_by_the_newer(newer: Any) -> None:
+    newer.claim(6, B)
+    newer.rollout(5, "cancel.0", kind="cancel", attempt=0, execution="e1", reason=CANCEL.reason)
+    newer.ended(5, "e1", status="CANCELED", canceled_by="downwind", reason=CANCEL.reason, fence="passed")
+    assert recorded_outcome(newer, 5) == ("superseded", "superseded by 6", "e1")
