@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 from downwind.model.catalog import Environment, Registered
 from downwind.model.cron import frozen_until
@@ -90,11 +91,16 @@ def _environment(
     for number in sorted(rollouts):
         if rollouts[number].claims and rollouts[number].outcome is None:
             follow(registered, environment, rollouts[number], claimed, snapshot, now, timing, collector)
+    frozen = False
     for entry in read_log(registered.application, environment, snapshot):
         if entry.n <= claimed:
             break
-        if _candidate(registered, environment, entry, rollouts, snapshot, now, timing, collector):
+        if frozen and entry.by != "request":
+            continue
+        verdict = _candidate(registered, environment, entry, rollouts, snapshot, now, timing, collector)
+        if verdict == "goes":
             break
+        frozen = frozen or verdict == "frozen"
 
 
 def _candidate(
@@ -106,19 +112,19 @@ def _candidate(
     now: datetime,
     timing: Timing,
     collector: Collector,
-) -> bool:
-    """True when this entry is the one to go: older ones are superseded by it."""
+) -> Literal["goes", "frozen", "not yet"]:
+    """goes: older ones are superseded by it. frozen: of the older ones only an order may still go. not yet: any older may."""
     application = registered.application
     if entry.n in rollouts and rollouts[entry.n].outcome is not None:
-        return False
+        return "not yet"
     images = images_of(registered, entry, snapshot, now, timing, collector)
     if images is None:
-        return False
+        return "not yet"
     commit = entry.manifests_commit or entry.commit
     inputs = bundle_inputs(registered, environment, entry, dict(images))
     release = names.release(application.name, entry.commit)
     if any(fact.body.get("inputs") == inputs for fact in snapshot.under(f"{release}blocked.render-")):
-        return False
+        return "not yet"
     bundle = snapshot.facts.get(f"{release}bundle/{environment.name}/{inputs}")
     if bundle is None:
         collector.add(
@@ -126,7 +132,7 @@ def _candidate(
                 environment=environment.name, commit=entry.commit, manifests_commit=commit, images=images, inputs=inputs
             )
         )
-        return True
+        return "goes"
     if entry.by != "request":
         # Freeze windows stop what automation appended; an order passes.
         windows = [until for freeze in environment.freeze if (until := frozen_until(freeze, now))]
@@ -138,9 +144,9 @@ def _candidate(
                 n=entry.n,
                 until=until,
             )
-            return True
+            return "frozen"
     if not make_way(environment, entry.n, rollouts, snapshot, collector):
-        return True
+        return "goes"
     collector.add(
         TriggerRollout(
             environment=environment.name,
@@ -153,7 +159,7 @@ def _candidate(
             search=False,
         )
     )
-    return True
+    return "goes"
 
 
 def bundle_inputs(registered: Registered, environment: Environment, entry: LogEntry, images: dict[str, str]) -> str:
