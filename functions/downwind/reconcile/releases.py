@@ -75,9 +75,9 @@ class _Waiting:
         self.late = late
         self.collector = collector
 
-    def wait(self, what: str, environment: str | None = None) -> None:
+    def wait(self, what: str) -> None:
         if not self.late:
-            self.collector.wait(what, commit=self.entry.commit, n=self.entry.n, environment=environment)
+            self.collector.wait(what, commit=self.entry.commit, n=self.entry.n)
             return
         application = self.registered.application.name
         reason = f"abandoned: waited a day for {what}"
@@ -137,7 +137,7 @@ def _start(prefix: str, commit: str, snapshot: Snapshot, now: datetime, timing: 
         return
     newest = max(claims, key=lambda fact: int(fact.body["epoch"]))
     expired = (now - newest.created).total_seconds() > timing.lease
-    if not started and snapshot.tick is not None and expired:
+    if not started and snapshot.tick is not None and expired and not waiting.late:
         epoch = int(newest.body["epoch"]) + 1
         waiting.collector.add(StartBuild(commit=commit, prefix=prefix, attempt=0, epoch=epoch, search=True))
         return
