@@ -34,7 +34,10 @@ def load(store: Store, queries: Sequence[Query]) -> list[tuple[list[Fact], bool]
     listed = store.list_all([query.prefix for query in queries], limit=limit)
     large = [each.name for objects in listed for each in objects if "fact" not in each.metadata]
     bodies = dict(zip(large, store.read_all(large), strict=True)) if large else {}
-    return [([_fact(each, bodies.get(each.name)) for each in objects], len(objects) >= limit) for objects in listed]
+    return [
+        ([_fact(each, bodies.get(each.name)) for each in objects[: query.limit]], len(objects) >= query.limit)
+        for query, objects in zip(queries, listed, strict=True)
+    ]
 
 
 def read_fact(stored: StoredObject) -> Fact:

@@ -2,16 +2,17 @@
 
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice, takewhile
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from downwind.errors import PermanentError
 from downwind.model.execution import Execution
 
 VERSION = 1
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,19 +100,25 @@ class Snapshot:
     rounds: int = 0
     """rounds of lists so far"""
 
-    sorted_names: list[str] | None = None
-    """of `facts`, made when asked for"""
+    version: int = 0
+    """changes with `facts`"""
+    memory: dict[str, tuple[int, Any]] = field(default_factory=dict)
 
     def add(self, facts: Iterable[Fact]) -> None:
         for fact in facts:
             self.facts[fact.name] = fact
-        self.sorted_names = None
+        self.version += 1
+
+    def remember(self, key: str, make: Callable[[], T]) -> T:
+        """What `make` made of these very facts: the rules ask the same again and again."""
+        known = self.memory.get(key)
+        if known is None or known[0] != self.version:
+            known = self.memory[key] = (self.version, make())
+        return cast(T, known[1])
 
     def under(self, prefix: str) -> list[Fact]:
         """Facts whose names begin with `prefix`, ascending."""
-        ordered = self.sorted_names
-        if ordered is None or len(ordered) != len(self.facts):
-            ordered = self.sorted_names = sorted(self.facts)
+        ordered = self.remember("names", lambda: sorted(self.facts))
         start = bisect_left(ordered, prefix)
         return [
             self.facts[name] for name in takewhile(lambda name: name.startswith(prefix), islice(ordered, start, None))

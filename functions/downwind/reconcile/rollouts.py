@@ -71,11 +71,16 @@ class Again:
 def read_rollouts(application: Application, environment: Environment, snapshot: Snapshot) -> dict[int, Rollout]:
     """Every rollout that was listed whole, by number. Where the list was cut, the last one may be half: it is left out."""
     prefix = names.rollouts(application.name, environment.name)
+    cut = bool(snapshot.loaded.get(prefix))
+    return snapshot.remember(f"{prefix} cut: {cut}", lambda: _grouped(prefix, snapshot, cut=cut))
+
+
+def _grouped(prefix: str, snapshot: Snapshot, *, cut: bool) -> dict[int, Rollout]:
     grouped: dict[int, list[Fact]] = {}
     for fact in snapshot.under(prefix):
         number = names.HIGHEST - int(fact.name.removeprefix(prefix).split("/")[0])
         grouped.setdefault(number, []).append(fact)
-    if snapshot.loaded.get(prefix) and len(grouped) > 1:
+    if cut and len(grouped) > 1:
         del grouped[min(grouped)]
     return {number: _read(number, facts) for number, facts in grouped.items()}
 
