@@ -18,7 +18,7 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
+PATIENCE = 120.0
 PAUSE = 0.1
 NOT_RUN = re.compile(r"git clone .*|scripts/test")
 """The clone is a copy of this tree; the tests are what runs now."""
