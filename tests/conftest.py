@@ -94,6 +94,8 @@ def pipeline(name: str, environment: str, *, judged: bool, application: str = "s
 class Shop:
     """Words for what people and systems do. Messages go to the handlers as Pub/Sub would bring them."""
 
+    IMAGE = IMAGE
+
     def __init__(self, memory: MemoryWorld, catalog: str = CATALOG) -> None:
         self.memory = memory
         self.world = memory.world
@@ -110,6 +112,13 @@ class Shop:
         judged = environment == "production"
         document = pipeline(f"deploy-{environment}", environment, judged=judged, application=application)
         self.memory.pipelines.save(document)
+
+    def second(self, name: str) -> None:
+        """Another application like this one: of the same repository, trigger and images."""
+        for environment in ("staging", "production"):
+            self.save_pipelines(name, environment)
+        text = self.catalog.replace("name: shop\n", f"name: {name}\n")
+        self.apply(text.replace("application: shop,", f"application: {name},"))
 
     def apply(self, catalog: str) -> list[str]:
         return apply(self.world, read_application(yaml.safe_load(catalog)), catalog.encode())
@@ -184,7 +193,10 @@ class Shop:
     ) -> str:
         """A build comes to that status, and Cloud Build says so."""
         images = {f"{IMAGE}:{commit}": digest or digest_for(commit)}
-        body = self.memory.builds.set(build, status, images if status == "SUCCESS" and listed else None)
+        return self.tell_images(build, images if status == "SUCCESS" and listed else {}, status)
+
+    def tell_images(self, build: str, images: Mapping[str, str], status: str = "SUCCESS") -> str:
+        body = self.memory.builds.set(build, status, images or None)
         self.send("build", body, {"buildId": build, "status": status})
         return build
 
@@ -196,6 +208,10 @@ class Shop:
             "tag": f"{IMAGE}:{tag or commit}",
         }
         return self.send("image", body)
+
+    def request(self, verb: str, environment: str, *, id: str | None = None, **more: Any) -> str:
+        body = {"id": id or f"r{len(self.sent) + 1}", "verb": verb, "application": "shop", "environment": environment}
+        return self.send("request", body | more)
 
     def executions(self, environment: str) -> list[dict[str, Any]]:
         """Gate's JSON, oldest first."""
@@ -238,6 +254,19 @@ class Shop:
     def log(self, environment: str) -> list[str]:
         """Commits of the entries, oldest first."""
         return [body["commit"] for body in self.entries(environment)]
+
+    def completed(self, commit: str) -> Mapping[str, Any]:
+        return self.facts(names.release("shop", commit))["completed"]
+
+    def blocked(self, commit: str) -> list[Mapping[str, Any]]:
+        found = self.facts(names.release("shop", commit))
+        return [body for name, body in found.items() if name.startswith("blocked.")]
+
+    def events(self) -> list[Mapping[str, Any]]:
+        """What became of each message."""
+        listed = [each.name for each in self.memory.ledger.list("event/")]
+        ends = [name for name in listed if name.endswith(("/recorded", "/ignored", "/parked.0"))]
+        return [self.facts(name)[""] for name in ends if "/announced." not in name]
 
     def open(self) -> list[str]:
         return [each.name for each in self.memory.work.list("open/")]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from downwind.reconcile import names
 
 
 class Meter:
@@ -174,6 +175,12 @@ class Player:
             for execution in self.shop.executions(environment)
             if self.shop.memory.pipelines.execution(execution["id"]).fence == "passed"
         ]
+
+
+@pytest.fixture
+def digest() -> Callable[..., str]:
+    """The digest of a commit's image as the shop builds it; `salt` makes another."""
+    return lambda commit, salt="": "sha256:" + names.digest_of(commit, salt)
 
 
 @pytest.fixture

@@ -17,14 +17,7 @@ def announcing(shop: Any) -> Callable[[], str]:
 def crowd(shop: Any, applications: int) -> None:
     """More applications of the same repository, trigger and image, each with pipelines of its own."""
     for number in range(1, applications):
-        name = f"shop-{number}"
-        shop.apply(
-            shop.catalog.replace("name: shop\n", f"name: {name}\n").replace(
-                "application: shop,", f"application: {name},"
-            )
-        )
-        for environment in ("staging", "production"):
-            shop.save_pipelines(name, environment)
+        shop.second(f"shop-{number}")
 
 
 def age(shop: Any, releases: int) -> None:

@@ -17,10 +17,9 @@ ELSEWHERE = (
 def two(new_shop: Any) -> Any:
     """Shop lives under services/shop, cart under services/cart; one trigger builds both."""
     shop = new_shop(BY_PATHS)
-    shop.save_pipelines("cart", "staging")
-    shop.save_pipelines("cart", "production")
-    text = shop.catalog.replace("name: shop\n", "name: cart\n").replace("services/shop", "services/cart")
-    shop.apply(text.replace("application: shop,", "application: cart,"))
+    mine, shop.catalog = shop.catalog, shop.catalog.replace("services/shop", "services/cart")
+    shop.second("cart")
+    shop.catalog = mine
     return shop
 
 

@@ -18,8 +18,7 @@ def test_pushes_in_any_order_append_the_tip_and_nothing_older_after_it(shop: Any
         shop.announce(*pushes[index])
     shop.tick(2)
     assert shop.log("staging") == [pushes[-1][1]]
-    assert shop.open() == [f"open/shop/{each.rpartition('/')[2]}" for each in shop.open()], (
-    )
+    assert shop.open() == [f"open/shop/{each.rpartition('/')[2]}" for each in shop.open()], ()
 
 
 def test_a_duplicate_of_an_old_push_appends_nothing(shop: Any) -> None:
