@@ -1,6 +1,6 @@
 """What gcloud would upload of functions/, and an interpreter that finds `downwind` nowhere else.
 
-Two interpreters: `reused`, this one's packages without its .pth files, so without this checkout; and, with DOWNWIND_DEPLOY=1
+Two interpreters: `reused`, this one's packages without its .pth files, so without this checkout; and, with WITH_DEPLOY=1
 (scripts/test --deploy), `installed`, a new venv from the folder's own requirements.txt, as the buildpack makes it.
 """
 
@@ -24,7 +24,7 @@ from downwind.local.testing import DownwindWorld
 from downwind.local.world_file import EMAIL, PROJECT
 
 FUNCTIONS = Path(__file__).parents[2] / "functions"
-WITH_INSTALL = os.environ.get("DOWNWIND_DEPLOY") == "1"
+WITH_INSTALL = os.environ.get("WITH_DEPLOY") == "1"
 collect_ignore = [] if WITH_INSTALL else ["test_installed.py"]
 
 

@@ -85,8 +85,7 @@ def test_the_picture_has_each_topic_and_its_function() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_setting_that_is_named_is_one(page: str) -> None:
     ours = {f"DOWNWIND_{name.upper()}" for name in Settings.__dataclass_fields__}
-    scripts = {"DOWNWIND_PYTHON", "DOWNWIND_PUBSUB_EMULATOR"}
-    assert set(re.findall(r"\bDOWNWIND_[A-Z_]+[A-Z]\b", text_of(page))) <= ours | scripts
+    assert set(re.findall(r"\bDOWNWIND_[A-Z_]+[A-Z]\b", text_of(page))) <= ours
 
 
 def commands(text: str) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""One set of cases, two services: our broker and (with DOWNWIND_PUBSUB_EMULATOR=1) Google's emulator, by the official clients."""
+"""One set of cases, two services: our broker and (with WITH_PUBSUB_EMULATOR=1) Google's emulator, by the official clients."""
 
 import contextlib
 import itertools
@@ -230,8 +230,8 @@ def free_broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without DOWNWIND_PUBSUB_EMULATOR=1 the emulator's cases are not collected; with it, they must run."""
-    wanted = os.environ.get("DOWNWIND_PUBSUB_EMULATOR") == "1"
+    """Without WITH_PUBSUB_EMULATOR=1 the emulator's cases are not collected; with it, they must run."""
+    wanted = os.environ.get("WITH_PUBSUB_EMULATOR") == "1"
     here = Path(__file__).parent
     ours = [item for item in items if item.path.is_relative_to(here) and item.get_closest_marker("emulator")]
     if not wanted:
@@ -248,7 +248,7 @@ def _emulator_jar() -> Path:
     """Google's emulator of the installed SDK; a missing one is a failure, since somebody asked for it."""
     gcloud = shutil.which("gcloud")
     if gcloud is None or shutil.which("java") is None:
-        pytest.fail("DOWNWIND_PUBSUB_EMULATOR=1 needs gcloud and java on the path")
+        pytest.fail("WITH_PUBSUB_EMULATOR=1 needs gcloud and java on the path")
     query = [gcloud, "info", "--format=value(installation.sdk_root)"]
     root = Path(subprocess.run(query, check=True, capture_output=True, text=True).stdout.strip())
     jars = sorted(root.glob("platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar"))
