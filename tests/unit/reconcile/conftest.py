@@ -247,7 +247,7 @@ def given() -> Given:
     return Given()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_given() -> type[Given]:
     """For property tests, which need a fresh ledger for each example."""
     return Given
