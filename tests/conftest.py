@@ -242,9 +242,13 @@ class Shop:
         read = self.memory.ledger.read_all([each.name for each in listed])
         return {each.name.removeprefix(prefix): decode_body(each.name, each.data or b"") for each in read if each}
 
+    def rollouts(self, environment: str) -> dict[str, Mapping[str, Any]]:
+        """Every fact of every rollout."""
+        return self.facts(names.rollouts("shop", environment))
+
     def outcomes(self, environment: str) -> list[tuple[int, str]]:
         """(sequence, status), oldest first."""
-        found = self.facts(names.rollouts("shop", environment))
+        found = self.rollouts(environment)
         return sorted((body["n"], body["status"]) for name, body in found.items() if name.endswith("/outcome"))
 
     def entries(self, environment: str, application: str = "shop") -> list[Mapping[str, Any]]:

@@ -5,6 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from downwind.perform import applications
+from downwind.perform.look import view
 from downwind.reconcile import names
 
 
@@ -181,6 +184,17 @@ class Player:
 def digest() -> Callable[..., str]:
     """The digest of a commit's image as the shop builds it; `salt` makes another."""
     return lambda commit, salt="": "sha256:" + names.digest_of(commit, salt)
+
+
+@pytest.fixture
+def waits() -> Callable[[Any], list[str]]:
+    """What the shop waits for now, in words; `view` decides without doing."""
+
+    def of(shop: Any) -> list[str]:
+        (registered,) = applications.read(shop.world.catalog, ["shop"])
+        return [wait.what for wait in view(shop.world, registered, shop.memory.clock()).due.waits]
+
+    return of
 
 
 @pytest.fixture

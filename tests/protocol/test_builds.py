@@ -4,6 +4,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+
 from downwind.errors import TransientError, UnknownOutcome
 
 STARTED_BY_US = ("triggers/shop}", "triggers/shop, start: true}")

@@ -1,0 +1,122 @@
+"""The tick: one at a time, a marker goes only when nothing is open, and nobody starves."""
+
+from typing import Any
+
+from downwind.errors import TransientError
+from downwind.events.sources import PARSERS
+from downwind.perform import tick as ticking
+from downwind.perform.record import handle
+from downwind.ports import NewObject
+
+
+def test_two_ticks_of_one_period_are_one(shop: Any) -> None:
+    shop.push()
+    published = shop.memory.clock()
+    assert ticking.tick(shop.world, published) != "another instance has this tick"
+    assert ticking.tick(shop.world, published) == "another instance has this tick"
+
+
+def test_a_marker_stands_while_its_worker_is_between_marker_and_facts(shop: Any) -> None:
+    """The tick comes in between and finds nothing to do; then the worker writes its facts, and dies."""
+    before, after = shop.commit()
+
+    class Death(BaseException):
+        pass
+
+    def die(method: str, name: str) -> None:
+        if name.endswith("/recorded"):
+            raise Death
+
+    def between(method: str, name: str) -> None:
+        if method == "create" and name.startswith("release/"):
+            shop.memory.ledger.fail = None
+            shop.memory.repository.delete("https://github.com/acme/shop.git", "refs/heads/main")
+            shop.tick()
+            shop.memory.repository.move("https://github.com/acme/shop.git", "refs/heads/main", after)
+            shop.memory.ledger.fail = die
+
+    shop.memory.ledger.fail = between
+    try:
+        shop.announce(before, after)
+    except Death:
+        shop.memory.ledger.fail = None
+    assert len(shop.open()) == 1
+    shop.tick()
+    assert shop.log("staging") == [after]
+
+
+def test_a_marker_that_nobody_ever_recorded_goes_after_an_hour(shop: Any) -> None:
+    shop.memory.work.create(NewObject(name=f"open/shop/{'0' * 64}", data=b"{}"))
+    shop.tick(2)
+    assert len(shop.open()) == 1
+    shop.memory.clock.advance(3600)
+    shop.tick()
+    assert shop.open() == []
+
+
+def test_what_waits_for_days_keeps_one_marker_however_many_events_come(shop: Any) -> None:
+    shop.build(shop.push())
+    shop.finish(shop.executions("staging")[-1])
+    production = shop.executions("production")[-1]
+    shop.finish(production)
+    for _ in range(5):
+        shop.build(shop.push(), "FAILURE")
+        shop.tick()
+    shop.tick()
+    (marker,) = shop.open()
+    for _ in range(3):
+        shop.tick()
+        assert shop.open() == [marker], "nothing is written while nothing happens"
+    shop.judge(production)
+    shop.tick()
+    assert shop.open() == []
+
+
+def test_applications_beyond_one_run_have_their_turn_in_the_next(shop: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(ticking, "APPLICATIONS", 3)
+    for number in range(7):
+        shop.second(f"shop-{number}")
+    before, after = shop.commit()
+    shop.memory.repository.fail(TransientError("no answer"), verb="tips")
+    shop.announce(before, after)
+    assert shop.log("staging") == []
+    shop.tick(3)
+    names = ["shop", *(f"shop-{number}" for number in range(7))]
+    assert [len(shop.entries("staging", name)) for name in names] == [1] * 8
+
+
+def test_an_application_that_breaks_does_not_stop_the_others(shop: Any) -> None:
+    shop.second("aaa")
+    before, after = shop.commit()
+    shop.memory.repository.fail(TransientError("no answer"), verb="tips")
+    shop.announce(before, after)
+    shop.memory.work.create(NewObject(name="open/aaa/tick-0", data=b"not JSON"))
+    shop.tick()
+    assert shop.log("staging") == [after]
+    assert [name for name in shop.open() if name.startswith("open/aaa/")] != []
+
+
+def test_an_application_that_left_the_catalog_leaves_nothing_open(shop: Any) -> None:
+    shop.push()
+    shop.memory.catalog.delete("application/shop.yaml")
+    shop.tick()
+    assert shop.open() == []
+
+
+def test_a_redelivery_finds_its_marker_and_leaves_the_effects_to_the_tick(shop: Any) -> None:
+    before, after = shop.commit()
+    shop.memory.ledger.fail = lost
+    try:
+        shop.announce(before, after, id="one")
+    except TransientError:
+        shop.memory.ledger.fail = None
+    kind, message = shop.sent[-1]
+    assert handle(shop.world, PARSERS[kind], "repo-pushes", message) == "recorded"
+    assert shop.log("staging") == []
+    shop.tick()
+    assert shop.log("staging") == [after]
+
+
+def lost(method: str, name: str) -> None:
+    if name.endswith("/recorded"):
+        raise TransientError("the store is away")
