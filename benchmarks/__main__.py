@@ -1,0 +1,48 @@
+"""`scripts/bench`: takes the figures, prints a table, and writes JSON with `--json FILE`."""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import latency, startup, throughput
+from benchmarks.figures import Figure, report, table
+from benchmarks.stage import Stage, stage
+
+Chapter = Callable[[Stage, int], list[Figure]]
+CHAPTERS: dict[str, Chapter] = {
+    "start": lambda on, runs: [startup.start(on, max(5, runs // 3))],
+    "memory": lambda on, _runs: startup.memory(on),
+    "latency": latency.latency,
+    "processor": lambda on, _runs: throughput.processor(on),
+    "store": lambda on, _runs: throughput.store(on, 300),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description="Figures as docs/reference/performance.md explains them."
+    )
+    parser.add_argument("chapters", nargs="*", metavar="CHAPTER", help=f"of {', '.join(CHAPTERS)}; all by default")
+    parser.add_argument("--runs", type=int, default=20, help="samples of each latency (default 20)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--strict", action="store_true", help="exit 1 when a figure is over its limit")
+    given = parser.parse_args()
+    chosen = given.chapters or list(CHAPTERS)
+    if unknown := set(chosen) - set(CHAPTERS):
+        parser.error(f"there is no chapter {', '.join(sorted(unknown))}; there are {', '.join(CHAPTERS)}")
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory() as folder, stage(Path(folder)) as on:
+        for name in chosen:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            figures += CHAPTERS[name](on, given.runs)
+    print(table(figures))
+    if given.json:
+        given.json.write_text(json.dumps(report(figures), indent=2) + "\n")
+    return int(given.strict and any(figure.over for figure in figures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
