@@ -47,7 +47,7 @@ def test_a_function_of_the_upload_serves_alone(
     serve: Callable[[str], Any], target: str, authorization: Authorization, downwind_world: DownwindWorld
 ) -> None:
     process = serve(target)
-    assert process.post(ignorable(target)) == (401, b"")
+    assert process.post(ignorable(target), {"Authorization": "Basic eDp5"}) == (401, b"")
     assert process.post(ignorable(target), {"Authorization": "Bearer x.y.z"}) == (401, b"")
     assert process.post(ignorable(target), authorization) == (204, b"")
     assert process.post(b" " * (PUBSUB_LIMIT + 1), authorization) == (413, b"")
