@@ -53,18 +53,28 @@ def next_steps(
                 prefix = names.request(application.name, name, identifier)
                 admit_request(registered, environment, prefix, snapshot, admitted)
         admit_promotion(registered, environment, snapshot, admitted)
-    firsts = tuple(step for step in admitted.steps if isinstance(step, Append | Compare))
+    firsts = _one_entry_each([step for step in admitted.steps if isinstance(step, Append | Compare)])
     if any(step not in tried for step in firsts):
-        return Due(steps=_one_entry_each(firsts), waits=tuple(admitted.waits), open=admitted.open)
+        return Due(steps=firsts, waits=tuple(admitted.waits), open=admitted.open)
     for environment in application.environments:
         _environment(registered, environment, snapshot, now, timing, admitted)
     _announce(snapshot, admitted)
     records = [step for step in admitted.steps if isinstance(step, Record) and step.fact.name not in snapshot.facts]
-    others = [step for step in admitted.steps if not isinstance(step, Record)]
-    return Due(steps=(*records, *others), waits=tuple(admitted.waits), open=admitted.open)
+    others = [step for step in admitted.steps if not isinstance(step, Record | Append | Compare)]
+    return Due(steps=(*records, *firsts, *_newest_start_only(others)), waits=tuple(admitted.waits), open=admitted.open)
 
 
-def _one_entry_each(steps: tuple[Append | Compare, ...]) -> tuple[Append | Compare, ...]:
+def _newest_start_only(steps: Sequence[Step]) -> list[Step]:
+    """Where a newer entry starts, a dead worker's claim of an older one is not taken over, nor does its next attempt go: the
+    claim that comes supersedes it."""
+    newest: dict[str, int] = {}
+    for step in steps:
+        if isinstance(step, TriggerRollout):
+            newest[step.environment] = max(step.n, newest.get(step.environment, 0))
+    return [step for step in steps if not isinstance(step, TriggerRollout) or step.n == newest[step.environment]]
+
+
+def _one_entry_each(steps: Sequence[Append | Compare]) -> tuple[Append | Compare, ...]:
     """Two entries for one environment would take the same number: the second is decided after the first stands."""
     kept: list[Append | Compare] = []
     for step in steps:

@@ -108,6 +108,23 @@ def test_an_entry_below_one_that_was_claimed_never_goes(given: Any) -> None:
     assert given.steps() == []
 
 
+def test_a_newer_entry_starts_instead_of_the_older_that_a_dead_worker_left(given: Any) -> None:
+    given.snapshot.tick = 7
+    given.claim(1, A, ago=given.timing.lease + 1)
+    assert triggered(given) == [("staging", 1)]
+    given.ready(2, B)
+    assert triggered(given) == [("staging", 2)]
+
+
+def test_a_newer_entry_starts_instead_of_the_next_attempt_of_the_older(given: Any) -> None:
+    given.claim(1, A)
+    given.started(1, "e1")
+    given.ended(1, "e1", status="TERMINAL", began=False)
+    assert triggered(given) == [("staging", 1)]
+    given.ready(2, B)
+    assert triggered(given) == [("staging", 2)]
+
+
 def test_an_entry_that_has_an_outcome_never_goes(given: Any) -> None:
     given.ready(1, A)
     given.outcome(1, "failed")
@@ -196,14 +213,18 @@ def test_a_question_about_paths_stands_beside_entries_of_other_environments(give
     assert found[1].environment == "production"
 
 
-def test_an_entry_that_could_not_be_made_in_this_call_stops_nothing_else(given: Any) -> None:
+@pytest.mark.parametrize("refs", [[MAIN], [MAIN, "refs/tags/v1"]], ids=["one ref", "two refs"])
+def test_an_entry_that_could_not_be_made_in_this_call_stops_nothing_else(given: Any, refs: list[str]) -> None:
     given.ready(1, C)
-    given.push(C, B)
-    given.tip(B)
+    for ref in refs:
+        given.push(C if ref == MAIN else None, B, ref=ref)
+        given.tip(B, ref=ref)
     tried = given.due().steps
     assert [type(step) for step in tried] == [Append]
     again = next_steps(given.registered, given.snapshot, given.now, given.timing, tried)
-    assert TriggerRollout in {type(step) for step in again.steps}
+    kinds = [type(step) for step in again.steps]
+    assert TriggerRollout in kinds
+    assert kinds.count(Append) == 1
 
 
 # Announcements.
