@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from downwind.local.testing import DownwindWorld
 from downwind.local.working_copy import WorkingCopy
 

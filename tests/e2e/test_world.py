@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+
 from downwind.local.testing import DownwindWorld
 from downwind.local.world_file import PARTS
 from downwind.reconcile import names
@@ -113,3 +114,18 @@ def test_a_call_by_hand_needs_no_token_on_a_laptop_but_a_bad_one_is_refused(
     headers = {"Authorization": token} if token else {}
     answer = requests.post(f"{downwind_world.local.url('functions')}/on_image", json=body, headers=headers, timeout=20)
     assert (answer.status_code, answer.content) == (status, b"")
+
+
+def test_a_waiting_judgment_is_answered_from_the_command_line(downwind_world: DownwindWorld, change: Change) -> None:
+    from click.testing import CliRunner
+    from downwind.cli.main import main
+
+    commit = change()
+    folder = str(downwind_world.local.folder)
+    nobody = CliRunner().invoke(main, ["local", "judge", "shop", "staging", "--folder", folder])
+    assert (nobody.exit_code, "no judgment waits" in nobody.output) == (1, True)
+    downwind_world.wait_for_judgment("shop", "production", commit)
+    said = CliRunner().invoke(main, ["local", "judge", "shop", "--stop", "--folder", folder])
+    assert said.exit_code == 0, said.output
+    ended = downwind_world.wait_for("shop", "production", commit, "cancelled")
+    assert "judgment" in ended["reason"]

@@ -11,10 +11,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from downwind.errors import Refused
+
+if TYPE_CHECKING:
+    from downwind.local.world_file import LocalWorld
 
 FOLDER = click.option(
     "--folder",
@@ -37,6 +41,13 @@ def local_group() -> None:
       eval "$(downwind local env)"      point this shell's clients to it
       downwind local demo               play the main job
     """
+
+
+def _world(folder: Path) -> "LocalWorld":
+    """The world of that folder; where it has none, the nearest `.downwind` from here upwards."""
+    from downwind.local.world_file import FILE, find_world, open_world
+
+    return open_world(folder) if (folder / FILE).exists() else find_world(Path.cwd())
 
 
 @local_group.command("up")
@@ -75,9 +86,9 @@ def add_command(folder: Path, directory: Path) -> None:
       downwind local add examples/shop
     """
     from downwind.local.add import add
-    from downwind.local.world_file import open_world, running
+    from downwind.local.world_file import running
 
-    world = open_world(folder)
+    world = _world(folder)
     if running(world) is None:
         raise Refused("the world is not running", fix="start it in another terminal: downwind local up")
     added = add(world, directory, click.echo)
@@ -95,10 +106,7 @@ def env(folder: Path) -> None:
     Example:
       eval "$(downwind local env)"
     """
-    from downwind.local.world_file import find_world, open_world
-
-    world = open_world(folder) if (folder / "world.json").exists() else find_world(Path.cwd())
-    for name, value in world.environment().items():
+    for name, value in _world(folder).environment().items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
@@ -113,11 +121,9 @@ def status(folder: Path, output: str) -> None:
       downwind local status -o json
     """
     from downwind.local.calls import listens
-    from downwind.local.world_file import PARTS, open_world, running
+    from downwind.local.world_file import PARTS, running
 
-    if not (folder / "world.json").exists():
-        raise Refused(f"there is no world in {folder}", fix="downwind local up")
-    world = open_world(folder)
+    world = _world(folder)
     parts = [
         {"part": part, "running": listens(world.ports[part]), "url": world.url(part), "log": str(world.log(part))}
         for part in PARTS
@@ -146,7 +152,7 @@ def down(folder: Path) -> None:
     Example:
       downwind local down
     """
-    click.echo("stopped" if _stop(folder) else "it was not running")
+    click.echo("stopped" if _stop(_world(folder)) else "it was not running")
 
 
 @local_group.command("reset")
@@ -166,17 +172,16 @@ def reset(folder: Path, yes: bool) -> None:
         raise Refused(f"{folder} is not a world's folder", fix="name it with --folder")
     if not yes:
         click.confirm(f"Delete all repositories, objects and executions in {folder}?", abort=True)
-    _stop(folder)
+    from downwind.local.world_file import open_world
+
+    _stop(open_world(folder))
     shutil.rmtree(folder)
     click.echo("forgotten; downwind local up starts a new one")
 
 
-def _stop(folder: Path) -> bool:
-    from downwind.local.world_file import open_world, running
+def _stop(world: "LocalWorld") -> bool:
+    from downwind.local.world_file import running
 
-    if not (folder / "world.json").exists():
-        return False
-    world = open_world(folder)
     pid = running(world)
     if pid is None:
         return False
@@ -187,6 +192,33 @@ def _stop(folder: Path) -> bool:
             raise Refused(f"process {pid} does not stop", fix=f"kill -9 {pid}")
         time.sleep(0.05)
     return True
+
+
+@local_group.command("judge")
+@FOLDER
+@click.argument("application")
+@click.argument("environment", required=False)
+@click.option("--stop", is_flag=True, help="Say no; without it the answer is to go on.")
+def judge(folder: Path, application: str, environment: str | None, stop: bool) -> None:
+    """Answer the manual judgment that waits in APPLICATION, as a person does in Spinnaker.
+
+    \b
+    Examples:
+      downwind local judge shop
+      downwind local judge shop production --stop
+    """
+    from downwind.local.judge import waiting
+
+    world = _world(folder)
+    found = waiting(world, application, environment)
+    if not found:
+        raise Refused(f"no judgment waits in {application}", fix=f"downwind status {application}")
+    if len(found) > 1:
+        names = ", ".join(each.environment for each in found)
+        raise Refused(f"judgments wait in {names}", fix="name the environment")
+    (one,) = found
+    one.answer("stop" if stop else "continue")
+    click.echo(f"{one.environment} {one.n}: {'stopped' if stop else 'goes on'} (execution {one.execution.id})")
 
 
 @local_group.command("demo")
