@@ -14,6 +14,8 @@ from downwind.reconcile.rollouts import read_rollouts
 LOG_LIMIT = 50
 ROLLOUT_LIMIT = 200
 """Objects, not rollouts: some twenty rollouts or more."""
+WHOLE_LIMIT = 2000
+"""Objects of one rollout: while Gate is down, each tick that takes over adds a claim."""
 REF_LIMIT = 20
 FACT_LIMIT = 200
 
@@ -42,7 +44,8 @@ def wanted(registered: Registered, snapshot: Snapshot) -> tuple[Query, ...]:
     missing = _missing(queries, snapshot)
     if missing:
         return missing
-    return _missing({**_candidates(registered, snapshot), **_admission(application, snapshot)}, snapshot)
+    more = (_cut(application, snapshot), _candidates(registered, snapshot), _admission(application, snapshot))
+    return _missing({prefix: limit for queries in more for prefix, limit in queries.items()}, snapshot)
 
 
 def _missing(queries: dict[str, int], snapshot: Snapshot) -> tuple[Query, ...]:
@@ -59,6 +62,16 @@ def _release(registered: Registered, commit: str) -> dict[str, int]:
         # A commit that is built every night has more facts than one list takes; the one that counts has a list of its own.
         prefixes += [build, f"{build}winner"]
     return dict.fromkeys(prefixes, FACT_LIMIT)
+
+
+def _cut(application: Application, snapshot: Snapshot) -> dict[str, int]:
+    """The newest rollout, where one list could not hold it: what started and ended sorts behind its claims."""
+    queries: dict[str, int] = {}
+    for environment in application.environments:
+        rollouts = read_rollouts(application, environment, snapshot)
+        if snapshot.loaded[names.rollouts(application.name, environment.name)] and len(rollouts) == 1:
+            queries[names.rollout(application.name, environment.name, max(rollouts))] = WHOLE_LIMIT
+    return queries
 
 
 def _candidates(registered: Registered, snapshot: Snapshot) -> dict[str, int]:

@@ -64,6 +64,25 @@ def test_then_the_releases_of_entries_above_the_newest_claimed(given: Any) -> No
     assert asked(given) == set()
 
 
+def test_a_newest_rollout_that_one_list_cannot_hold_is_read_whole(given: Any) -> None:
+    given.entry(2, A)
+    given.claim(2, A)
+    listed(given)
+    assert asked(given) == set()
+    prefix = names.rollouts("shop", "staging")
+    given.snapshot.loaded[prefix] = True
+    assert listed(given) == {names.rollout("shop", "staging", 2)}
+    assert asked(given) == set()
+
+
+def test_an_older_rollout_that_was_cut_is_not_read(given: Any) -> None:
+    for n in (2, 3, 4):
+        given.claim(n, A)
+    listed(given)
+    given.snapshot.loaded[names.rollouts("shop", "staging")] = True
+    assert asked(given) == set()
+
+
 def tip_round(given: Any) -> set[str]:
     """What is asked on the way back from the tip."""
     return {prefix for prefix in listed(given) if prefix.startswith("release/") and "/none/" not in prefix}
