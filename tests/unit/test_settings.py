@@ -81,6 +81,13 @@ def test_only_1_makes_the_world_local(value: str) -> None:
     assert len(problems({**LEAST, "DOWNWIND_LOCAL": value})) == len(SENDERS)
 
 
+def test_the_local_world_is_refused_on_cloud_run_where_it_would_let_anybody_in() -> None:
+    assert problems({**LEAST, "DOWNWIND_LOCAL": "1", "K_SERVICE": "on-push"}) == [
+        "DOWNWIND_LOCAL=1 lets calls in without a token: never on Cloud Run"
+    ]
+    assert not read_settings({**CLOUD, "K_SERVICE": "on-push"}).local
+
+
 def test_the_local_world_checks_no_senders_and_ticks_faster() -> None:
     found = read_settings({**LEAST, "DOWNWIND_LOCAL": "1"})
     assert (found.local, found.push_audience, found.timing) == (True, None, LOCAL_TIMING)
