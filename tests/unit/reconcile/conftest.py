@@ -251,3 +251,11 @@ def given() -> Given:
 def make_given() -> type[Given]:
     """For property tests, which need a fresh ledger for each example."""
     return Given
+
+
+@pytest.fixture
+def running(given: Given) -> Given:
+    """Entry 5 was triggered a quarter of an hour ago."""
+    given.claim(5, "a" * 40, ago=1000)
+    given.started(5, "e1", ago=900)
+    return given

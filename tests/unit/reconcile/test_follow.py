@@ -7,10 +7,10 @@ import pytest
 
 from downwind.model.execution import Execution
 from downwind.reconcile import names
-from downwind.reconcile.steps import CancelRollout, Observe, TriggerRollout
+from downwind.reconcile.steps import Observe, TriggerRollout
 from downwind.timing import CLOUD_TIMING
 
-A, B, C = "a" * 40, "b" * 40, "c" * 40
+A, B = "a" * 40, "b" * 40
 LEASE = CLOUD_TIMING.lease
 
 
@@ -75,13 +75,6 @@ def test_what_gate_found_of_a_claim_without_execution_is_written_down(given: Any
 
 
 # An execution is known.
-
-
-@pytest.fixture
-def running(given: Any) -> Any:
-    given.claim(5, A, ago=1000)
-    given.started(5, "e1", ago=900)
-    return given
 
 
 def test_a_running_execution_is_waited_for(running: Any) -> None:
@@ -221,92 +214,3 @@ def test_an_execution_of_a_former_attempt_does_not_hold_up_the_newest(running: A
     running.ended(5, "e2", attempt=1, status="SUCCEEDED", fence="passed", deployed=True)
     assert recorded_outcome(running, 5) == ("succeeded", "every deploying stage succeeded", "e2")
     assert running.recorded()[leaf(running, 5, "outcome")]["attempt"] == 1
-
-
-# Making way.
-
-CANCEL = CancelRollout(environment="staging", n=5, attempt=0, execution="e1", reason="superseded by 6")
-TRIGGER = TriggerRollout(
-    environment="staging",
-    n=6,
-    attempt=0,
-    epoch=1,
-    commit=B,
-    bundle="content-b",
-    parts=("manifests",),
-    search=False,
-)
-
-
-@pytest.fixture
-def newer(running: Any) -> Any:
-    """Entry 6 is ready while 5 runs."""
-    running.ready(6, B)
-    return running
-
-
-def test_before_a_newer_one_starts_spinnaker_is_asked_what_the_older_does(newer: Any) -> None:
-    assert newer.steps() == [Observe(execution="e1")]
-
-
-def test_an_older_one_that_waits_in_a_judgment_is_cancelled_first(newer: Any) -> None:
-    newer.execution("e1", 5, judgment="stage-1")
-    assert newer.steps() == [CANCEL, TRIGGER]
-
-
-@pytest.mark.parametrize(
-    "about",
-    [{}, {"judgment": "stage-1", "deploying": True}, {"deploying": True}],
-    ids=["runs on", "waits after it has deployed", "deploys"],
-)
-def test_an_older_one_that_does_not_wait_before_its_first_deploying_stage_is_left_to_end(
-    newer: Any, about: dict[str, Any]
-) -> None:
-    newer.execution("e1", 5, **about)
-    assert newer.steps() == [TRIGGER]
-
-
-def test_with_queue_nobody_is_asked_and_nothing_cancelled(newer: Any) -> None:
-    newer.change_environment("staging", on_newer="queue")
-    assert newer.steps() == [TRIGGER]
-    newer.execution("e1", 5, judgment="stage-1")
-    assert newer.steps() == [TRIGGER]
-
-
-def test_one_cancel_in_a_call_is_enough(newer: Any) -> None:
-    newer.execution("e1", 5, judgment="stage-1")
-    newer.snapshot.cancelled.add("e1")
-    assert newer.steps() == [TRIGGER]
-
-
-def test_one_that_spinnaker_has_no_more_stops_nobody(newer: Any) -> None:
-    newer.snapshot.gone.add("e1")
-    assert TRIGGER in newer.steps()
-
-
-def test_an_older_one_that_has_ended_or_was_never_posted_stops_nobody(newer: Any) -> None:
-    newer.ended(5, "e1", status="SUCCEEDED", fence="passed", deployed=True)
-    newer.claim(4, C, ago=1)
-    newer.rollout(3, "claim.0.1", kind="claim", attempt=0, epoch=1, commit=C, bundle="x", parts=[], ago=1)
-    newer.outcome(3, "failed")
-    assert TRIGGER in newer.steps()
-
-
-def test_an_older_one_that_begins_to_wait_after_the_newer_was_claimed_is_cancelled_too(running: Any) -> None:
-    running.claim(6, B)
-    running.execution("e1", 5, judgment="stage-1")
-    assert CANCEL in running.steps()
-    running.change_environment("staging", on_newer="queue")
-    assert CANCEL not in running.steps()
-
-
-def test_the_newest_is_never_cancelled_for_itself(running: Any) -> None:
-    running.execution("e1", 5, judgment="stage-1")
-    assert running.steps() == []
-
-
-def test_our_cancel_ends_as_superseded_by_the_newer(newer: Any) -> None:
-    newer.claim(6, B)
-    newer.rollout(5, "cancel.0", kind="cancel", attempt=0, execution="e1", reason=CANCEL.reason)
-    newer.ended(5, "e1", status="CANCELED", canceled_by="downwind", reason=CANCEL.reason, fence="passed")
-    assert recorded_outcome(newer, 5) == ("superseded", "superseded by 6", "e1")
