@@ -22,13 +22,14 @@ def ref_matches(patterns: Iterable[str], ref: str) -> bool:
 
 
 def path_matches(patterns: Iterable[str], path: str) -> bool:
-    """Paths from the root of the repository; `**` matches any number of segments, `*` stays inside one."""
+    """Paths from the root of the repository; `**` matches any number of segments, `*` stays inside one; a directory with its
+    final slash means everything below it."""
     return any(_path_expression(pattern).fullmatch(path) for pattern in patterns)
 
 
 def _path_expression(pattern: str) -> re.Pattern[str]:
     pieces = []
-    segments = pattern.split("/")
+    segments = (pattern + "**" if pattern.endswith("/") else pattern).split("/")
     for segment in segments:
         if segment == "**":
             pieces.append("(?:[^/]+/)*")

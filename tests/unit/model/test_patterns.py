@@ -157,3 +157,8 @@ def test_commits_are_40_or_64_digits_and_digests_64() -> None:
     assert not COMMIT.fullmatch("A" * 40)
     assert DIGEST.fullmatch("sha256:" + "0" * 64)
     assert not DIGEST.fullmatch("0" * 64)
+
+
+def test_a_directory_with_its_final_slash_means_everything_below_it() -> None:
+    assert path_matches(["services/shop/"], "services/shop/app/main.py")
+    assert not path_matches(["services/shop/"], "services/shopping/main.py")
