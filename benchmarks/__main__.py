@@ -13,7 +13,7 @@ from benchmarks.stage import Stage, stage
 
 Chapter = Callable[[Stage, int], list[Figure]]
 CHAPTERS: dict[str, Chapter] = {
-    "start": lambda on, runs: [startup.start(on, max(5, runs // 3))],
+    "start": lambda on, runs: startup.start(on, max(5, runs // 2)),
     "memory": lambda on, _runs: startup.memory(on),
     "latency": latency.latency,
     "processor": lambda on, _runs: throughput.processor(on),

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.figures import Figure
 from benchmarks.stage import Stage, data, wrapped
 from downwind.local.calls import call
+from downwind.local.function_process import FunctionProcess
 from downwind.local.provision import PUSHED
 
 # Ignored by what it says alone: no store is asked.
@@ -27,29 +28,36 @@ def ignored() -> bytes:
     return wrapped({"messageId": uuid.uuid4().hex, "publishTime": "2026-11-20T09:20:07Z", "data": text})
 
 
-def start(stage: Stage, runs: int) -> Figure:
+def start(stage: Stage, runs: int) -> list[Figure]:
     """Fresh processes in turn, ours and the bare one's; the first request is sent as soon as the port is open."""
-    seconds: dict[str, list[float]] = {"on_push": [], "hello": []}
-    headers, body = stage.authorization(), ignored()
-    for target in [*seconds, *(list(seconds) * runs)]:  # the first of each only warms the disk's cache
-        process = stage.function(target)
-        began = time.perf_counter()
-        process.spawn()
-        try:
-            process.wait()
-            answered = process.post(body, headers)
-            seconds[target].append(time.perf_counter() - began)
-        finally:
-            process.stop()
-        if answered != (204, b""):
-            raise RuntimeError(f"{target} answered {answered}")
-    return Figure(
-        name="start to the answer to an ignored message",
-        unit="s",
-        samples=seconds["on_push"][1:],
-        bare=seconds["hello"][1:],
-        limit=1.5,
-    )
+    token = stage.authorization()
+    kinds = {"hello": ("hello", {}), "without a token": ("on_push", {}), "with a token": ("on_push", token)}
+    seconds: dict[str, list[float]] = {name: [] for name in kinds}
+    for name in list(kinds) * (runs + 1):  # the first of each only warms the disk's cache
+        target, headers = kinds[name]
+        seconds[name].append(_first_answer(stage.function(target), headers))
+    bare = seconds.pop("hello")[1:]
+    return [
+        Figure(
+            name=f"start to the answer to an ignored message, {name}", unit="s", samples=taken[1:], bare=bare, limit=1.5
+        )
+        for name, taken in seconds.items()
+    ]
+
+
+def _first_answer(process: FunctionProcess, headers: dict[str, str]) -> float:
+    body = ignored()
+    began = time.perf_counter()
+    process.spawn()
+    try:
+        process.wait()
+        answered = process.post(body, headers)
+        taken = time.perf_counter() - began
+    finally:
+        process.stop()
+    if answered != (204, b""):
+        raise RuntimeError(f"the function answered {answered}")
+    return taken
 
 
 def memory(stage: Stage) -> list[Figure]:

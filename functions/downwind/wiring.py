@@ -146,6 +146,16 @@ def make_tokens(settings: Settings) -> Callable[[str | None], None] | None:
     """Checks the Authorization header of a Pub/Sub push; None where the local world has switched it off."""
     if settings.push_audience is None or settings.push_email is None:
         return None
-    from downwind.adapters.identity import IdTokens
+    audience, email = settings.push_audience, settings.push_email
 
-    return IdTokens(settings.push_audience, settings.push_email, settings.certs_url).verify
+    def checker() -> Any:
+        from downwind.adapters.identity import IdTokens
+
+        return IdTokens(audience, email, settings.certs_url)
+
+    tokens = Lazy(checker)
+
+    def verify(authorization: str | None) -> None:
+        tokens.verify(authorization)  # loads cryptography, which a call by hand on a laptop does without
+
+    return verify

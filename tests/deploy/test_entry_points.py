@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from downwind.local.function_process import FunctionProcess
 from downwind.local.testing import DownwindWorld
 from downwind.local.world_file import GITHUB_SECRET
 from downwind.reconcile import names
@@ -28,6 +29,12 @@ IGNORED = {
     "on_tick": ("ticks", None),
 }
 PUBSUB_LIMIT = 14 * 1024 * 1024
+LOCAL_ONLY = {
+    "DOWNWIND_LOCAL",
+    "DOWNWIND_CERTS_URL",
+    "DOWNWIND_CLOUD_BUILD_ENDPOINT",
+    "DOWNWIND_REGISTRY_MIRROR",
+}
 Authorization = Mapping[str, str]
 
 
@@ -55,6 +62,17 @@ def test_a_function_of_the_upload_serves_alone(
     assert process.post(garbage, authorization) == (204, b"")
     event = names.event(IGNORED[target][0], names.digest_of(garbage.hex()))
     assert {each.name.removeprefix(event) for each in downwind_world.ports.ledger.list(event)} >= {"raw", "parked.0"}
+
+
+def test_in_the_cloud_no_message_is_taken_without_a_token(
+    interpreter: Any, uploaded: Path, downwind_world: DownwindWorld, tmp_path: Path
+) -> None:
+    settings = {name: value for name, value in downwind_world.environment.items() if name not in LOCAL_ONLY}
+    log = tmp_path / "on_push.log"
+    environment = {**interpreter.environment, **settings}
+    with FunctionProcess(uploaded, "on_push", environment, log, command=interpreter.framework) as process:
+        assert process.post(ignorable("on_push")) == (401, b"")
+        assert process.post(b" " * (PUBSUB_LIMIT + 1)) == (401, b"")
 
 
 def test_receive_of_the_upload_serves_alone(serve: Callable[[str], Any], downwind_world: DownwindWorld) -> None:
