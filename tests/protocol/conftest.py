@@ -92,13 +92,18 @@ class Player:
     """The world around the handlers: Pub/Sub sends again what was not acknowledged, Spinnaker runs what it was given and lets
     the fence decide, people answer judgments. `die_at`: the point at which one worker dies."""
 
+    Crash = Crash
+
     def __init__(self, shop: Any, die_at: int | None = None, *, backwards: bool = False) -> None:
         self.shop = shop
         self.die_at = die_at
         self.over = False
         self.points: list[str] = []
+        self.faults: list[tuple[str, Exception]] = []
+        """Errors to raise at points: at `before pipelines.start` it was not done, at `after …` its answer was lost."""
         self.fences: dict[str, tuple[int, int, str]] = {}
-        self.late: list[Callable[[], None]] = []
+        self.order: dict[str, list[int]] = {"staging": [], "production": []}
+        """Sequences by environment, in the order in which the fence let them by."""
         memory = shop.memory
         for name in BUCKETS:
             store = getattr(memory, name)
@@ -114,6 +119,10 @@ class Player:
         self.points.append(point)
         if len(self.points) - 1 == self.die_at:
             raise Crash(point)
+        for planned in self.faults:
+            if planned[0] == point:
+                self.faults.remove(planned)
+                raise planned[1]
 
     def act(self, work: Callable[[], Any], *, again: bool = True) -> None:
         """One delivery; one that died comes again."""
@@ -159,11 +168,14 @@ class Player:
             return
         ours = execution["trigger"]["downwind"]
         mine = (int(ours["sequence"]), int(ours["attempt"]), identifier)
-        held = self.fences.setdefault(ours["environment"], mine)
+        environment = ours["environment"]
+        held = self.fences.get(environment, (0, 0, ""))
         if held[2] != identifier and mine[:2] <= held[:2]:
             pipelines.refuse_fence(identifier, f"{held[0]} is there already")
         else:
-            self.fences[ours["environment"]] = mine
+            if held[2] != identifier:
+                self.fences[environment] = mine
+                self.order[environment].append(mine[0])
             pipelines.advance(identifier)
         seen = pipelines.execution(identifier)
         if judge and seen.judgment is not None:

@@ -51,6 +51,17 @@ def test_a_second_success_is_spare_until_a_deploy_names_it(shop: Any, digest: An
     assert digest(commit) in bundle(shop, 1)
 
 
+def test_the_winner_of_a_commit_that_is_built_every_night_stays_the_winner(shop: Any, digest: Any) -> None:
+    _, commit = shop.commit("refs/heads/elsewhere")
+    for night in range(80):
+        build = shop.memory.builds.start(shop.trigger, commit, "refs/heads/main")
+        for status in ("QUEUED", "WORKING"):
+            shop.tell(build, commit, status)
+        shop.tell(build, commit, digest=digest(commit, str(night)))
+    shop.request("deploy", "staging", commit=commit)
+    assert shop.completed(commit)["images"] == {shop.IMAGE: digest(commit, "0")}
+
+
 def test_digests_of_two_builds_are_never_mixed(new_shop: Any, digest: Any) -> None:
     other = "us-central1-docker.pkg.dev/acme/apps/cart"
     shop = new_shop(("manifests:", f"  - {{name: {other}}}\nmanifests:"))

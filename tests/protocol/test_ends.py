@@ -49,11 +49,21 @@ def test_an_end_after_hours_is_found_within_ten_minutes(shop: Any) -> None:
 
 def test_an_end_told_while_gate_was_silent_is_asked_for_by_the_next_tick(shop: Any) -> None:
     execution = staging(shop)
-    shop.tick(1)
-    shop.memory.pipelines.fail(TransientError("503"), verb="execution")
+    shop.tick(6)  # the next look-up would be minutes away
+    shop.memory.pipelines.fail(TransientError("503"), verb="execution", times=2)
     shop.finish(execution)
+    shop.tick()
     assert shop.outcomes("staging") == []
     shop.tick()
+    assert shop.outcomes("staging") == [(1, "succeeded")]
+
+
+def test_ticks_that_come_late_do_not_miss_the_look_up(shop: Any) -> None:
+    execution = staging(shop)
+    shop.memory.pipelines.advance(execution["id"])
+    for late in (59, 2):  # at 119 and 181 seconds after the start, the look-up being due at 120
+        shop.memory.clock.advance(late)
+        shop.tick()
     assert shop.outcomes("staging") == [(1, "succeeded")]
 
 

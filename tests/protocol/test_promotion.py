@@ -92,6 +92,7 @@ def test_one_that_reaches_its_judgment_after_the_newer_was_started_is_cancelled_
 @pytest.mark.parametrize("arrived", [True, False])
 def test_a_cancel_whose_answer_is_lost_is_asked_after_on_the_next_tick(shop: Any, arrived: bool) -> None:
     older = waiting(shop)
+    shop.tick(6)  # the next look-up would be minutes away
     pipelines = shop.memory.pipelines
     cancel = pipelines.cancel
 
@@ -103,7 +104,7 @@ def test_a_cancel_whose_answer_is_lost_is_asked_after_on_the_next_tick(shop: Any
 
     pipelines.cancel = lost
     waiting(shop)
-    shop.tick(3)
+    shop.tick(2)
     assert pipelines.execution(older["id"]).status == "CANCELED"
     assert shop.outcomes("production") == [(1, "superseded")]
     assert len(shop.executions("production")) == 2

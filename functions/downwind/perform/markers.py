@@ -61,11 +61,14 @@ def read(world: World, listed: Sequence[StoredObject], now: datetime) -> tuple[d
             lambda: world.work.read_all(large),
         ]
     )
-    waiting = {
-        each.name for each, fact in zip(events, recorded, strict=True) if fact is None and not forsaken(each, now)
-    }
     found = {each.name: read_hints(each.metadata["hints"]) for each in listed if "hints" in each.metadata}
     found |= {each.name: read_hints(each.data) for each in bodies if each is not None and each.data is not None}
+    # What an execution is about stands in Gate, not in facts: its marker waits for nothing.
+    waiting = {
+        each.name
+        for each, fact in zip(events, recorded, strict=True)
+        if fact is None and not forsaken(each, now) and not found.get(each.name, Hints()).executions
+    }
     return found, {each.name for each in listed} - waiting
 
 
