@@ -66,6 +66,17 @@ def test_a_queue_lets_the_older_one_wait(new_shop: Any) -> None:
     assert shop.outcomes("production") == [(1, "succeeded"), (2, "succeeded")]
 
 
+def test_one_that_waited_while_many_newer_came_still_gets_its_outcome(new_shop: Any) -> None:
+    shop = new_shop(QUEUE)
+    oldest = waiting(shop)
+    for _ in range(50):
+        shop.judge(waiting(shop))
+    shop.tick(2)
+    shop.judge(oldest)
+    assert shop.outcomes("production")[0] == (1, "succeeded")
+    assert len(shop.outcomes("production")) == 51
+
+
 def test_a_run_that_deploys_is_left_to_end(shop: Any) -> None:
     older = waiting(shop)
     pipelines = shop.memory.pipelines

@@ -80,8 +80,9 @@ def _grouped(prefix: str, snapshot: Snapshot, *, cut: bool) -> dict[int, Rollout
     for fact in snapshot.under(prefix):
         number = names.HIGHEST - int(fact.name.removeprefix(prefix).split("/")[0])
         grouped.setdefault(number, []).append(fact)
-    if cut and len(grouped) > 1:
-        del grouped[min(grouped)]
+    listed = [number for number in grouped if f"{prefix}{names.down(number)}/" not in snapshot.loaded]
+    if cut and len(listed) > 1:
+        del grouped[min(listed)]
     return {number: _read(number, facts) for number, facts in grouped.items()}
 
 

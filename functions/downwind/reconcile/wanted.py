@@ -44,7 +44,12 @@ def wanted(registered: Registered, snapshot: Snapshot) -> tuple[Query, ...]:
     missing = _missing(queries, snapshot)
     if missing:
         return missing
-    more = (_cut(application, snapshot), _candidates(registered, snapshot), _admission(application, snapshot))
+    more = (
+        _cut(application, snapshot),
+        _candidates(registered, snapshot),
+        _admission(application, snapshot),
+        _heard_of(application, snapshot),
+    )
     return _missing({prefix: limit for queries in more for prefix, limit in queries.items()}, snapshot)
 
 
@@ -83,6 +88,18 @@ def _candidates(registered: Registered, snapshot: Snapshot) -> dict[str, int]:
         for entry in read_log(registered.application, environment, snapshot):
             if entry.n > claimed:
                 queries.update(_release(registered, entry.commit))
+    return queries
+
+
+def _heard_of(application: Application, snapshot: Snapshot) -> dict[str, int]:
+    """The rollouts of executions that are older than the newest ones, which one list reads."""
+    queries: dict[str, int] = {}
+    for execution in snapshot.executions.values():
+        environment = application.environment(execution.downwind_environment or "")
+        if environment is None or execution.sequence is None or execution.downwind_application != application.name:
+            continue
+        if execution.sequence not in read_rollouts(application, environment, snapshot):
+            queries[names.rollout(application.name, environment.name, execution.sequence)] = FACT_LIMIT
     return queries
 
 
