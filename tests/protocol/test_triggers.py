@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from downwind.adapters.gate import GatePipelines
 from downwind.errors import Refused, TransientError, UnknownOutcome
 
 
@@ -108,6 +109,15 @@ def test_a_worker_that_was_slow_since_its_claim_posts_nothing(shop: Any) -> None
     assert shop.memory.pipelines.posts == 0
     shop.memory.pipelines.config = config
     settled(shop)
+
+
+def test_a_start_that_would_wait_long_behind_others_posts_nothing(shop: Any) -> None:
+    """Applications of one message go side by side, and an instance posts one at a time: the wait counts since the claim."""
+    gate = GatePipelines("http://127.0.0.1:9", timeout=0.05)
+    config = shop.memory.pipelines.config("shop", "deploy-staging")
+    with gate._posting, pytest.raises(TransientError, match="busy"):
+        gate.start(config, {})
+    gate.close()
 
 
 def test_other_bytes_where_the_stamped_manifests_belong_end_the_attempt(shop: Any) -> None:
