@@ -112,3 +112,15 @@ def test_an_environment_that_takes_no_orders_from_the_topic_parks_them(new_shop:
 def test_nothing_to_promote_is_said(shop: Any) -> None:
     shop.request("promote", "production")
     assert reasons(shop) == ["nothing to promote: no rollout of any commit has succeeded in staging"]
+
+
+def test_an_id_that_another_order_had_already_is_parked_not_swallowed(shop: Any) -> None:
+    commit = shop.push()
+    shop.build(commit)
+    assert shop.send("request", order(commit, "staging")) == "recorded"
+    assert shop.send("request", order(commit, "staging")) == "duplicate"
+    assert shop.send("request", order(commit, "production")) == "parked"
+
+
+def order(commit: str, environment: str) -> dict[str, str]:
+    return {"id": "42", "verb": "deploy", "application": "shop", "environment": environment, "commit": commit}

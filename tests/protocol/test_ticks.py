@@ -122,3 +122,35 @@ def test_a_redelivery_finds_its_marker_and_leaves_the_effects_to_the_tick(shop: 
 def lost(method: str, name: str) -> None:
     if name.endswith("/recorded"):
         raise TransientError("the store is away")
+
+
+def test_ticks_that_were_delivered_late_and_together_are_one(shop: Any) -> None:
+    from datetime import timedelta
+
+    now = shop.memory.clock()
+    said = [ticking.tick(shop.memory.world, now - timedelta(minutes=minutes)) for minutes in range(60, 5, -1)]
+    assert len([word for word in said if "applications" in word]) == 1
+
+
+def test_what_nobody_of_us_wrote_into_the_index_stops_no_patrol(shop: Any) -> None:
+    from downwind.ports import NewObject
+
+    shop.memory.catalog.create(NewObject(name="index/repository/README", data=b"a note"))
+    _, commit = shop.commit()
+    shop.tick(130)
+    assert shop.log("staging") == [commit]
+
+
+def test_an_end_of_a_superseded_attempt_is_asked_of_gate_before_it_is_written(shop: Any) -> None:
+    """Gate took the start, its answer was lost and Echo is late: the run must not be forgotten when a newer one is claimed."""
+    first = shop.push()
+    shop.memory.pipelines.lose_answers()
+    shop.build(first)
+    second = shop.push()
+    shop.build(second)
+    older, newer = shop.executions("staging")
+    shop.tick(3)
+    shop.finish(older)
+    shop.finish(newer)
+    shop.tick(3)
+    assert shop.outcomes("staging")[0] == (1, "succeeded")

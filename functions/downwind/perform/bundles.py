@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from downwind.errors import Refused, TransientError
 from downwind.model.catalog import Environment, Registered
 from downwind.perform.world import World
-from downwind.ports import NewObject, PipelineConfig
+from downwind.ports import NewObject, PipelineConfig, StoredObject
 from downwind.reconcile import names
 from downwind.reconcile.stamp import stamp
 from downwind.reconcile.steps import RenderBundle, TriggerRollout
@@ -79,7 +80,11 @@ def read(world: World, application: str, environment: str, content: str, parts: 
 def stamp_all(
     world: World, application: str, environment: Environment, n: int, documents: Mapping[str, bytes]
 ) -> list[dict[str, Any]]:
-    """Writes entry n's stamped manifests and gives the artifacts that pin them. Refused when other bytes stand there."""
+    """Writes entry n's stamped manifests and gives the artifacts that pin them.
+
+    Other bytes may stand there: of a worker that died before its claim, with the catalog as it was then. What the pipeline
+    deploys is what this call pins, so ours go beside them, under a name of their content.
+    """
     new = [
         NewObject(
             name=names.stamped(application, environment.name, n, part, len(documents)),
@@ -92,15 +97,22 @@ def stamp_all(
     ]
     artifacts = []
     for part, each, created in zip(sorted(documents), new, world.bundles.create_all(new), strict=True):
-        stored = created or world.bundles.read(each.name)
-        if stored is None or (created is None and stored.data != each.data):
-            raise Refused(f"{each.name} stands already with other bytes", fix="nobody but Downwind may write there")
+        stored = created or _standing(world, each)
         name = names.artifact(world.bundles_bucket, application, environment.name, part, len(documents))
-        reference = f"gs://{world.bundles_bucket}/{each.name}#{stored.generation}"
+        reference = f"gs://{world.bundles_bucket}/{stored.name}#{stored.generation}"
         artifacts.append(
             {"type": "gcs/object", "name": name, "reference": reference, "version": str(stored.generation)}
         )
     return artifacts
+
+
+def _standing(world: World, new: NewObject) -> StoredObject:
+    for name in (new.name, names.beside(new.name, new.data)):
+        stored = world.bundles.create(replace(new, name=name)) if name != new.name else None
+        stored = stored or world.bundles.read(name)
+        if stored is not None and stored.data in (None, new.data):
+            return stored
+    raise Refused(f"{new.name} stands already with other bytes", fix="nobody but Downwind may write there")
 
 
 def trigger_of(

@@ -1,11 +1,11 @@
 """One step: its calls, and its result as facts in the snapshot. A fact that another worker wrote first makes us read again."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from downwind import logs
-from downwind.errors import Refused, TransientError
+from downwind.errors import DownwindError, Refused, TransientError
 from downwind.model.catalog import Environment, Registered
 from downwind.model.event import ImageReference
 from downwind.model.patterns import path_matches
@@ -26,6 +26,7 @@ from downwind.reconcile.steps import (
     Record,
     RenderBundle,
     ResolveImage,
+    SearchRollout,
     StartBuild,
     Step,
     TriggerRollout,
@@ -63,6 +64,8 @@ class Effects:
                 self._render(step)
             case TriggerRollout():
                 self._trigger(step)
+            case SearchRollout():
+                self._search(step)
             case CancelRollout():
                 self._cancel(step)
             case Observe():
@@ -143,7 +146,14 @@ class Effects:
         self._create(NewFact(name=f"{step.prefix}started.{step.attempt}", body=body))
 
     def _resolve(self, step: ResolveImage) -> None:
-        digest = self.world.registry.digest(step.image, step.tag)
+        try:
+            digest = self.world.registry.digest(step.image, step.tag)
+        except DownwindError as error:
+            # As good as not there for now: it is waited for, and abandoned after a day.
+            logs.warning(
+                f"{step.image}:{step.tag} can't be asked for: {error}", application=self.registered.application.name
+            )
+            digest = None
         if digest is None:
             self.snapshot.missing_images.add((step.commit, step.image))
             return
@@ -176,13 +186,15 @@ class Effects:
         self._create(NewFact(name=f"{release}bundle/{environment.name}/{step.inputs}", body=fact))
 
     def _trigger(self, step: TriggerRollout) -> None:
-        """Claim, stamp, look first where an outcome is unknown, then one post to Gate."""
+        """Look where an outcome is unknown; claim and stamp; then one post to Gate. Looking is free, a claim is for ever."""
         application = self.registered.application.name
         environment = self._environment(step.environment)
         began = self.world.monotonic()
         documents = self._documents.get(step.bundle) or bundles.read(
             self.world, application, environment.name, step.bundle, step.parts
         )
+        if step.search and step.claimed is not None and self._find(environment, step.n, step.attempt, step.claimed):
+            return
         rollout = names.rollout(application, environment.name, step.n)
         claim = NewFact(
             name=f"{rollout}claim.{step.attempt}.{step.epoch}",
@@ -206,13 +218,6 @@ class Effects:
         )
         if not claimed:
             return
-        since = (step.claimed or self.snapshot.facts[claim.name].created) - SEARCH_BACK
-        correlation = names.correlation(application, environment.name, step.n, step.attempt)
-        if step.search:
-            found = self.world.pipelines.search(environment.pipeline_application, correlation, since)
-            self.snapshot.executions.update({execution.id: execution for execution in found})
-            if found:
-                return
         try:
             if isinstance(artifacts, Refused):
                 raise artifacts
@@ -222,6 +227,7 @@ class Effects:
                     f"Spinnaker has no pipeline {environment.pipeline!r} in application {environment.pipeline_application!r}",
                     fix="save it (downwind local saves the files of pipelines/), then order a deploy",
                 )
+            correlation = names.correlation(application, environment.name, step.n, step.attempt)
             trigger = bundles.trigger_of(config, application, environment.name, step, correlation, artifacts)
             self._drop_if_late(began)
             execution = self.world.pipelines.start(config, trigger)
@@ -246,6 +252,18 @@ class Effects:
             NewFact(name=f"{rollout}started.{step.attempt}.{execution}", body=body),
             NewFact(name=pointer, body={"kind": "pointer"}),
         )
+
+    def _search(self, step: SearchRollout) -> None:
+        environment = self._environment(step.environment)
+        if not self._find(environment, step.n, step.attempt, step.claimed):
+            self.snapshot.searched.add((step.environment, step.n, step.attempt))
+
+    def _find(self, environment: Environment, n: int, attempt: int, claimed: datetime) -> bool:
+        """Executions that an attempt has started, whoever heard of it, into the snapshot."""
+        correlation = names.correlation(self.registered.application.name, environment.name, n, attempt)
+        found = self.world.pipelines.search(environment.pipeline_application, correlation, claimed - SEARCH_BACK)
+        self.snapshot.executions.update({execution.id: execution for execution in found})
+        return bool(found)
 
     def _stamp(
         self, environment: Environment, n: int, documents: Mapping[str, bytes]

@@ -53,16 +53,18 @@ def tell(world: World, parked: Fact) -> bool:
     return True
 
 
-def tell_waiting(world: World, waiting: Sequence[StoredObject], now: datetime) -> None:
-    """Announces what could not be announced when it was parked."""
-    for each in waiting[:TOLD_LIMIT]:
+def tell_waiting(world: World, now: datetime) -> None:
+    """Announces what could not be announced when it was parked; the first that fails ends the round, for the topic is away."""
+    for each in world.work.list(f"open/{PARKED}/", limit=TOLD_LIMIT):
         try:
-            _tell_one(world, each, now)
+            if not _tell_one(world, each, now):
+                return
         except DownwindError as error:
             logs.error(f"a parked message is not announced yet: {error}", marker=each.name)
 
 
-def _tell_one(world: World, waiting: StoredObject, now: datetime) -> None:
+def _tell_one(world: World, waiting: StoredObject, now: datetime) -> bool:
+    """False when the announcement was not taken."""
     prefix = f"event/{waiting.name.split('/')[2]}/"
     found = {fact.name: fact for fact in ledger.load(world.ledger, [Query(prefix=prefix, limit=50)])[0][0]}
     parked = [fact for name, fact in found.items() if name.startswith(f"{prefix}parked.")]
@@ -70,6 +72,7 @@ def _tell_one(world: World, waiting: StoredObject, now: datetime) -> None:
     # The marker is written before the fact: without one its worker is still at it.
     if (parked and all(told)) or (not parked and markers.forsaken(waiting, now)):
         world.work.delete(waiting.name)
+    return all(told)
 
 
 def dead_letters(world: World) -> int:

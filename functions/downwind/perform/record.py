@@ -43,6 +43,8 @@ def handle(world: World, parser: Parser, source: str, message: Message) -> str:
         if not owners:
             return "ignored"
     elif _seen(world, prefix):
+        if isinstance(events[0], Request) and not _same(world, prefix, message):
+            return _park_reused(world, source, message, events)
         logs.info("duplicate", message_id=message.id, source=source)
         return "duplicate"
     try:
@@ -59,6 +61,21 @@ def identity(source: str, message: Message, events: Sequence[Event]) -> tuple[st
     if message.attributes.get("delivery") and message.attributes.get("source"):
         return message.attributes["source"], message.attributes["delivery"]
     return source, message.id
+
+
+def _same(world: World, prefix: str, message: Message) -> bool:
+    raw = world.ledger.read(f"{prefix}raw")
+    return raw is None or raw.data == message.data
+
+
+def _park_reused(world: World, source: str, message: Message, events: tuple[Event, ...]) -> str:
+    """Two senders that count their requests 1, 2, 3: the second would be lost without a word."""
+    prefix = names.event(source, message.id)
+    if _seen(world, prefix):
+        return "duplicate"
+    reason = "another request came with this id already; give each its own, a uuid for instance"
+    park(world, prefix, message, reason, pointers(prefix, events))
+    return "parked"
 
 
 def _seen(world: World, prefix: str) -> bool:

@@ -1,5 +1,6 @@
 """The minute's round: what is open, then the patrol of repositories, then what Pub/Sub gave up on."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -17,21 +18,31 @@ from downwind.reconcile.facts import Hints, RefTip, Snapshot
 APPLICATIONS = 200
 """Applications reconciled in one run,"""
 BUDGET = 240.0
-"""and seconds spent on them; the next tick begins where this one ended."""
+"""and seconds spent on them."""
 PATROL_SLOTS = 60
+_INDEXED = re.compile(r"index/repository/(?P<key>[0-9a-f]{32})/(?P<name>[^/]+)")
 
 
 def tick(world: World, published: datetime) -> str:
     """One run for each period: the tick's own object is the lock and the clock. Says how the run went."""
     period = int(published.timestamp()) // world.timing.tick
-    lock = world.work.create(NewObject(name=f"tick/{period}", data=b"{}"))
+    lock = _lock(world, period)
+    if lock is not None and int(lock.created.timestamp()) // world.timing.tick > period + 1:
+        # Delivered late, perhaps with many others: all of them together are one tick, that of now.
+        period = int(lock.created.timestamp()) // world.timing.tick
+        lock = _lock(world, period)
     if lock is None:
         return "another instance has this tick"
     began = world.monotonic()
     done = _open(world, lock.created, period, began)
+    parking.tell_waiting(world, lock.created)
     _patrol(world, lock.created, period, began)
     dead = parking.dead_letters(world)
     return f"{done} applications, {dead} dead letters"
+
+
+def _lock(world: World, period: int) -> StoredObject | None:
+    return world.work.create(NewObject(name=f"tick/{period}", data=b"{}"))
 
 
 def _open(world: World, now: datetime, tick_id: int, began: float) -> int:
@@ -39,17 +50,23 @@ def _open(world: World, now: datetime, tick_id: int, began: float) -> int:
     groups: dict[str, list[StoredObject]] = {}
     for each in world.work.list("open/"):
         groups.setdefault(each.name.split("/")[1], []).append(each)
-    parking.tell_waiting(world, groups.pop(parking.PARKED, []), now)
-    # Where there is more than one run can do, each tick begins where the one before it ended.
-    ordered = sorted(groups)
-    turn = tick_id * APPLICATIONS % len(ordered) if len(ordered) > APPLICATIONS else 0
+    groups.pop(parking.PARKED, None)
     done = 0
-    for name in (ordered[turn:] + ordered[:turn])[:APPLICATIONS]:
+    for name in _turn(sorted(groups), tick_id):
         if world.monotonic() - began > BUDGET:
             break
         _application(world, name, groups[name], now, tick_id)
         done += 1
     return done
+
+
+def _turn(ordered: list[str], tick_id: int) -> list[str]:
+    """The applications of one run: where there are more than it takes, each tick goes on where the one before it ended; and it
+    begins anywhere among them, so that a few slow ones never starve the rest."""
+    start = tick_id * APPLICATIONS % len(ordered) if len(ordered) > APPLICATIONS else 0
+    chosen = (ordered[start:] + ordered[:start])[:APPLICATIONS]
+    first = int(names.h8(str(tick_id)), 16) % len(chosen) if chosen else 0
+    return chosen[first:] + chosen[:first]
 
 
 def _application(world: World, name: str, listed: Sequence[StoredObject], now: datetime, tick_id: int) -> None:
@@ -73,7 +90,10 @@ def _patrol(world: World, now: datetime, tick_id: int, began: float) -> None:
     """Asks every repository once in sixty ticks, so that a push which nobody announced is found."""
     groups: dict[str, set[str]] = {}
     for each in world.catalog.list("index/repository/"):
-        _, _, key, name = each.name.split("/")
+        match = _INDEXED.fullmatch(each.name)
+        if match is None:
+            continue  # not written by us
+        key, name = match["key"], match["name"]
         if int(key[:8], 16) % PATROL_SLOTS == tick_id % PATROL_SLOTS:
             groups.setdefault(f"index/repository/{key}/", set()).add(name)
     for prefix, applications_of in sorted(groups.items()):
@@ -87,6 +107,9 @@ def _patrol(world: World, now: datetime, tick_id: int, began: float) -> None:
             _ask(world, [each for each in found if _index(each) == prefix], now, tick_id)
         except DownwindError as error:
             logs.warning(f"patrol: {error}")
+        except Exception as error:
+            # One repository must not stop the others; the text may hold anything.
+            logs.error(f"patrol: {type(error).__name__}", repository=prefix)
 
 
 def _index(registered: Registered) -> str:

@@ -1,6 +1,7 @@
 """When something becomes an entry: a ref's tip, an upstream's success, a request (design.md section 4, Admit and Promotion)."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from itertools import pairwise, zip_longest
 from typing import Any
 
@@ -20,10 +21,15 @@ ROUNDS_IN_HANDLER = 2
 
 
 def admit_tip(
-    registered: Registered, environment: Environment, ref: str, snapshot: Snapshot, collector: Collector
+    registered: Registered,
+    environment: Environment,
+    ref: str,
+    snapshot: Snapshot,
+    collector: Collector,
+    apart: datetime,
 ) -> None:
     """Append an entry when the tip differs from the newest entry of the same ref, and recorded pushes link the two or the
-    tip has answered the same on two ticks."""
+    tip has answered the same on two ticks, the first of them before `apart`: half a period ago."""
     application = registered.application
     records = ref_records(application, environment, ref, snapshot)
     newest = records[0] if records else None
@@ -46,7 +52,7 @@ def admit_tip(
             )
             return
         prefix = names.tip(application.name, environment.name, ref, tip.object)
-        if not any(_just_before(fact, newest, snapshot.tick) for fact in snapshot.under(prefix)):
+        if not any(_just_before(fact, newest, snapshot.tick, apart) for fact in snapshot.under(prefix)):
             name = prefix + names.down(snapshot.tick)
             collector.record(
                 name, kind="tip", environment=environment.name, ref=ref, object=tip.object, tick=snapshot.tick
@@ -66,11 +72,11 @@ def admit_tip(
     append(registered, environment, snapshot, collector, body)
 
 
-def _just_before(answer: Fact, newest: Fact | None, tick: int) -> bool:
+def _just_before(answer: Fact, newest: Fact | None, tick: int, apart: datetime) -> bool:
     """Did an earlier tick, but one of the last few, hear the same, and has nothing been appended since? Two stale answers
-    that lie far apart, or an answer from before the newest entry, prove nothing."""
+    that lie far apart, an answer from before the newest entry, or two ticks that were delivered at once, prove nothing."""
     since_newest = newest is None or answer.created > newest.created
-    return 0 < tick - int(answer.body["tick"]) <= NEAR and since_newest
+    return 0 < tick - int(answer.body["tick"]) <= NEAR and since_newest and answer.created <= apart
 
 
 def append(

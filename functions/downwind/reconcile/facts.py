@@ -90,6 +90,8 @@ class Snapshot:
     tips: Mapping[str, RefTip] | None = None
     executions: dict[str, Execution] = field(default_factory=dict)
     changed: dict[tuple[str, str], bool] = field(default_factory=dict)
+    searched: set[tuple[str, int, int]] = field(default_factory=set)
+    """(environment, sequence, attempt) for which Gate said a moment ago that nothing was started"""
     cancelled: set[str] = field(default_factory=set)
     """executions that this very call has cancelled"""
     gone: set[str] = field(default_factory=set)

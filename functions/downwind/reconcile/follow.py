@@ -8,7 +8,7 @@ from downwind.model.execution import Execution
 from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Snapshot
 from downwind.reconcile.rollouts import Again, Outcome, Rollout, Run, decide, end_of
-from downwind.reconcile.steps import CancelRollout, Collector, Observe, TriggerRollout
+from downwind.reconcile.steps import CancelRollout, Collector, Observe, SearchRollout, TriggerRollout
 from downwind.timing import Timing
 
 
@@ -32,6 +32,15 @@ def follow(
         age = (now - rollout.claim.created).total_seconds()
         if snapshot.tick is None or age <= timing.lease:
             collector.wait("the worker that claimed it, or the tick that takes over", **about)
+        elif rollout.n < newest_claimed and (environment.name, rollout.n, rollout.attempt) not in snapshot.searched:
+            collector.add(
+                SearchRollout(
+                    environment=environment.name,
+                    n=rollout.n,
+                    attempt=rollout.attempt,
+                    claimed=rollout.first_claim.created,
+                )
+            )
         elif rollout.n < newest_claimed:
             result = Outcome(status="superseded", reason=f"superseded by {newest_claimed} before it was triggered")
             _record_outcome(registered, rollout, prefix, result, collector, about)

@@ -167,6 +167,11 @@ def stamped(application_name: str, environment_name: str, number: int, part: str
     return f"{base}.yaml" if parts == 1 else f"{base}/{part}.yaml"
 
 
+def beside(name: str, data: bytes) -> str:
+    """Where stamped manifests go whose own name is taken by other bytes."""
+    return f"{name.removesuffix('.yaml')}.{hashlib.sha256(data).hexdigest()[:16]}.yaml"
+
+
 def artifact(bundles_bucket: str, application_name: str, environment_name: str, part: str, parts: int) -> str:
     """The stable name by which a pipeline expects its manifest."""
     base = f"gs://{bundles_bucket}/{application_name}/{environment_name}"

@@ -81,6 +81,16 @@ class TriggerRollout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRollout:
+    """Ask Gate whether an attempt whose outcome nobody knows has started anything. Posts nothing."""
+
+    environment: str
+    n: int
+    attempt: int
+    claimed: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRollout:
     environment: str
     n: int
@@ -112,6 +122,7 @@ Step = (
     | ResolveImage
     | RenderBundle
     | TriggerRollout
+    | SearchRollout
     | CancelRollout
     | Observe
     | Announce

@@ -194,6 +194,7 @@ _STEPS: dict[type, Callable[[Any], str]] = {
     steps.ResolveImage: lambda step: f"the registry is to be asked for {step.image}:{step.tag}",
     steps.RenderBundle: lambda step: f"manifests of {short(step.commit)} for {step.environment} are to be rendered",
     steps.TriggerRollout: lambda step: f"{step.environment} {step.n} is to be triggered",
+    steps.SearchRollout: lambda step: f"Gate is to be asked whether {step.environment} {step.n} was ever started",
     steps.CancelRollout: lambda step: f"{step.environment} {step.n} is to be cancelled: {step.reason}",
     steps.Observe: lambda step: f"Spinnaker is to be asked for execution {step.execution}",
     steps.Announce: lambda step: f"{step.type} is to be announced",

@@ -7,7 +7,7 @@ import pytest
 
 from downwind.model.execution import Execution
 from downwind.reconcile import names
-from downwind.reconcile.steps import Observe, TriggerRollout
+from downwind.reconcile.steps import Observe, SearchRollout, TriggerRollout
 from downwind.timing import CLOUD_TIMING
 
 A, B = "a" * 40, "b" * 40
@@ -59,6 +59,10 @@ def test_a_claim_that_came_to_nothing_is_not_taken_over_once_a_higher_one_stands
     given.claim(6, B, ago=1)
     given.snapshot.tick = 7
     assert not [step for step in given.steps() if isinstance(step, TriggerRollout)]
+    (search,) = [step for step in given.steps() if isinstance(step, SearchRollout)]
+    assert (search.n, search.attempt) == (5, 0)
+    given.snapshot.searched.add(("staging", 5, 0))
+    assert not [step for step in given.steps() if isinstance(step, TriggerRollout | SearchRollout)]
     assert recorded_outcome(given, 5) == ("superseded", "superseded by 6 before it was triggered", None)
 
 

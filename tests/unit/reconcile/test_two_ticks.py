@@ -17,7 +17,7 @@ def appended(given: Any) -> list[dict[str, Any]]:
     return [dict(step.entry.body) for step in given.steps() if isinstance(step, Append)]
 
 
-def answered(given: Any, tick: int, commit: str = B, *, ago: float = 0) -> None:
+def answered(given: Any, tick: int, commit: str = B, *, ago: float = 60) -> None:
     name = names.tip("shop", "staging", MAIN, commit) + names.down(tick)
     given.fact(name, ago=ago, kind="tip", environment="staging", ref=MAIN, object=commit, tick=tick)
 
@@ -77,3 +77,10 @@ def test_two_ticks_are_enough_for_a_ref_without_any_entry(given: Any) -> None:
     answered(given, 7)
     given.snapshot.tick = 8
     assert len(appended(given)) == 1
+
+
+def test_two_ticks_that_were_delivered_at_once_prove_nothing(given: Any) -> None:
+    given.tip(B)
+    answered(given, 7, ago=1)
+    given.snapshot.tick = 8
+    assert appended(given) == []

@@ -16,6 +16,7 @@ from downwind.reconcile.steps import (
     Record,
     RenderBundle,
     ResolveImage,
+    SearchRollout,
     StartBuild,
     Step,
     TriggerRollout,
@@ -183,6 +184,10 @@ STEPS: list[tuple[Step, str]] = [
     (
         CancelRollout(environment="staging", n=3, attempt=0, execution="01ABC", reason="superseded by 4"),
         "staging 3 is to be cancelled: superseded by 4",
+    ),
+    (
+        SearchRollout(environment="staging", n=3, attempt=0, claimed=NOW),
+        "Gate is to be asked whether staging 3 was ever started",
     ),
     (Observe(execution="01ABC"), "Spinnaker is to be asked for execution 01ABC"),
     (
