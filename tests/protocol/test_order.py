@@ -148,3 +148,15 @@ def test_several_refs_of_one_message_are_several_entries(new_shop: Any) -> None:
     assert sorted(shop.log("staging")) == sorted([main, main, other])
     shop.tick(2)
     assert len(shop.log("staging")) == 3
+
+
+def test_old_tags_of_another_repository_do_not_roll_out_when_the_address_changes(shop: Any) -> None:
+    standing = shop.memory.catalog.read("application/shop.yaml").data.decode()
+    tagged = standing.replace("refs/heads/main", "refs/tags/v*")
+    shop.apply(tagged)
+    other = "https://github.com/acme/shop-2.git"
+    shop.memory.repository.create(other)
+    shop.memory.repository.commit(other, "refs/tags/v1", {"deploy/staging/shop.yaml": b"{}"})
+    shop.apply(tagged.replace("https://github.com/acme/shop.git", other))
+    shop.tick(130)
+    assert shop.log("staging") == []

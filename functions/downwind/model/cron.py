@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from downwind.model.catalog import Freeze
@@ -81,9 +82,14 @@ def frozen_until(freeze: Freeze, now: datetime) -> datetime | None:
     Looks back minute by minute over local time. A minute that comes twice (clocks go back) opens a window twice; one that
     never comes (clocks go forward) opens it at the first minute after the gap.
     """
+    return _frozen_until(freeze, now.astimezone(UTC).replace(second=0, microsecond=0))
+
+
+@lru_cache(maxsize=256)
+def _frozen_until(freeze: Freeze, moment: datetime) -> datetime | None:
+    """A month's window is 44,640 minutes to look at, and one minute is asked about again and again."""
     fields = read_cron(freeze.cron)
     zone = read_timezone(freeze.timezone)
-    moment = now.astimezone(UTC).replace(second=0, microsecond=0)
     local = _wall(moment, zone)
     for _ in range(freeze.lasts // 60):
         before = _wall(moment - _MINUTE, zone)

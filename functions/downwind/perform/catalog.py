@@ -78,6 +78,8 @@ def _baseline(world: World, application: Application, old: Application | None) -
     baseline written now could hide a push that is on its way."""
     repository = application.repository
     tips = world.repository.tips(repository.address, repository.credentials)
+    if old is not None and repository_key(old.repository.address) != repository_key(repository.address):
+        old = None  # another repository: its old tags are as old as on the first day
     facts = []
     for ref, tip in sorted(tips.items()):
         fed_before = {each.name for each in old.fed_by(ref)} if old else set()
