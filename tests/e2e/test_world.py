@@ -118,6 +118,7 @@ def test_a_call_by_hand_needs_no_token_on_a_laptop_but_a_bad_one_is_refused(
 
 def test_a_waiting_judgment_is_answered_from_the_command_line(downwind_world: DownwindWorld, change: Change) -> None:
     from click.testing import CliRunner
+
     from downwind.cli.main import main
 
     commit = change()

@@ -16,6 +16,10 @@ from downwind.errors import Refused
 from downwind.model.catalog import Application, Environment, Registered
 from downwind.reconcile.words import count
 
+EMPTY = (
+    "the catalog is empty: downwind app init, then downwind app apply (in a local world: downwind local add DIRECTORY)"
+)
+
 _FILES = click.argument("paths", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 
 
@@ -62,6 +66,7 @@ def init_command(path: Path, *, force: bool, **given: str | None) -> None:
     except OSError as error:
         raise Refused(f"{path} cannot be written: {error.strerror}", fix="take another --file") from error
     click.echo(f"{path} written. Look through it, then: downwind app check {path}")
+    click.echo("Into an installation: downwind app apply. Into a local world: downwind local add DIRECTORY")
 
 
 def _asked(name: str, given: dict[str, str | None], question: str, default: str | None = None) -> str:
@@ -177,7 +182,7 @@ def list_command(context: click.Context, session: Session, output: str) -> None:
 
     def table() -> list[str]:
         if not found and not unreadable:
-            return ["the catalog is empty: downwind app init, then downwind app apply"]
+            return [EMPTY]
         rows = [
             [each.application.name, each.application.repository.address, " ".join(_chain(each.application))]
             for each in found
@@ -231,7 +236,10 @@ def delete_command(session: Session, name: str, *, yes: bool) -> None:
       downwind app delete shop --yes
     """
     from downwind.perform.catalog import delete
+    from downwind.reconcile import names
 
+    if session.world.catalog.read(names.application(name)) is None:
+        raise Refused(f"the catalog has no application {name!r}", fix="downwind app list")
     if not yes:
         click.confirm(f"Take {name} out of the catalog?", abort=True, err=True)
     delete(session.world, name)

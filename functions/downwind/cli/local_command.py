@@ -1,9 +1,9 @@
 """`downwind local`: the whole world on this machine."""
 
+import contextlib
 import json
 import os
 import shlex
-import shutil
 import signal
 import sys
 import time
@@ -62,15 +62,16 @@ def up(folder: Path) -> None:
 
     world = open_world(folder)
     began = time.monotonic()
-    with stopped_by_signals() as stopping, Supervisor(world, click.echo):
-        for part in PARTS:
-            click.echo(f"{part:<10} {world.url(part)}")
-        click.echo(
-            f"the world runs ({time.monotonic() - began:.1f} s). Next, in another terminal: downwind local add DIRECTORY"
-        )
-        click.echo("Ctrl-C stops it.")
-        stopping.wait()
-        click.echo("stopping …")
+    with stopped_by_signals() as stopping:
+        with Supervisor(world, click.echo):
+            for part in PARTS:
+                click.echo(f"{part:<10} {world.url(part)}")
+            seconds = time.monotonic() - began
+            click.echo(f"the world runs ({seconds:.1f} s). Next, in another terminal: downwind local add DIRECTORY")
+            click.echo("Ctrl-C stops it.")
+            stopping.wait()
+            click.echo("stopping …")
+        click.echo(f"stopped; its state is in {world.folder}")
 
 
 @local_group.command("add")
@@ -104,7 +105,12 @@ def env(folder: Path) -> None:
     Example:
       eval "$(downwind local env)"
     """
-    for name, value in _world(folder).environment().items():
+    from downwind.local.world_file import running
+
+    world = _world(folder)
+    if running(world) is None:
+        click.echo(f"the world of {world.folder} is not running: downwind local up", err=True)
+    for name, value in world.environment().items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
@@ -166,14 +172,14 @@ def reset(folder: Path, yes: bool) -> None:
     if not folder.exists():
         click.echo("there is nothing to forget")
         return
-    if not (folder / "world.json").exists():
+    from downwind.local.world_file import FILE, LocalWorld, forget
+
+    if not (folder / FILE).exists():
         raise Refused(f"{folder} is not a world's folder", fix="name it with --folder")
     if not yes:
         click.confirm(f"Delete all repositories, objects and executions in {folder}?", abort=True)
-    from downwind.local.world_file import open_world
-
-    _stop(open_world(folder))
-    shutil.rmtree(folder)
+    _stop(LocalWorld(folder=folder.absolute()))  # not opened: a damaged world.json is a reason to come here
+    forget(folder)
     click.echo("forgotten; downwind local up starts a new one")
 
 
@@ -183,7 +189,8 @@ def _stop(world: "LocalWorld") -> bool:
     pid = running(world)
     if pid is None:
         return False
-    os.kill(pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + 15
     while running(world) is not None:
         if time.monotonic() > deadline:
@@ -228,7 +235,7 @@ def judge(folder: Path, application: str, environment: str | None, stop: bool) -
 def demo(folder: Path, once: bool, report_file: Path | None) -> None:
     """Play the main job in a fresh world: push, build, test, image, bundle, staging, judgment, production.
 
-    Then a release that overtakes one, and one whose unit test fails. FOLDER is emptied first.
+    Then a release that overtakes one, and one whose unit test fails. A world that FOLDER holds is forgotten first.
 
     \b
     Examples:
@@ -236,16 +243,16 @@ def demo(folder: Path, once: bool, report_file: Path | None) -> None:
       downwind local demo --once --report report.json
     """
     from downwind.local import demo as story
-    from downwind.local.world_file import open_world, running
+    from downwind.local.world_file import LocalWorld, running
 
-    if (folder / "world.json").exists() and running(open_world(folder)) is not None:
+    if running(LocalWorld(folder=folder.absolute())) is not None:
         raise Refused("a world is running there", fix="stop it first: downwind local down")
     asked = not once and sys.stdin.isatty()
 
     def approve(text: str) -> bool:
         return click.confirm(f"        {text}", default=True) if asked else True
 
-    with stopped_by_signals() as stopping, story.fresh(folder, open_world, click.echo) as world:
+    with stopped_by_signals() as stopping, story.fresh(folder, click.echo) as world:
         report = story.Demo(world, click.echo, approve).play()
         problems = story.unexpected(report["rollouts"]) if not asked else []
         if report_file is not None:
@@ -260,5 +267,6 @@ def demo(folder: Path, once: bool, report_file: Path | None) -> None:
                 click.echo(line)
             stopping.wait()
             click.echo("stopping …")
+    click.echo(f"stopped; its state is in {world.folder}")
     if problems:
         sys.exit(1)

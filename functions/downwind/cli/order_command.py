@@ -57,6 +57,7 @@ def deploy_command(
       downwind deploy shop production --commit 5d6e7f8 --wait
       downwind deploy shop staging --commit 5d6e7f8 --image us-central1-docker.pkg.dev/acme/apps/shop=sha256:0f1e...
     """
+    _place(session, application, environment)
     named = {"commit": full_commit(session.world, commit), "build": more.pop("build"), "images": _images(images)}
     _order(session, "deploy", application, environment, named, **more)
 
@@ -77,6 +78,7 @@ def promote_command(session: Session, /, application: str, environment: str, com
       downwind promote shop production
       downwind promote shop production --commit 5d6e7f8 --wait
     """
+    _place(session, application, environment)
     named = {"commit": full_commit(session.world, commit) if commit else None}
     _order(session, "promote", application, environment, named, **more)
 
@@ -123,6 +125,17 @@ def _order(
     from downwind.cli.follow import follow
 
     click.get_current_context().exit(follow(session, registered, request, timeout))
+
+
+def _place(session: Session, application: str, environment: str) -> None:
+    """Asked first: a commit can only be unknown in an environment that there is."""
+    found = applications.read(session.world.catalog, [application])
+    if not found:
+        raise Refused(f"the catalog has no application {application!r}", fix="downwind app list")
+    known = found[0].application
+    if known.environment(environment) is None:
+        names = ", ".join(each.name for each in known.environments)
+        raise Refused(f"{application} has no environment {environment!r}", fix=f"use one of: {names}")
 
 
 def _checked(session: Session, data: bytes) -> tuple[Request, Registered]:

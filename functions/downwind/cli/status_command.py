@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from downwind.cli.app_command import EMPTY
 from downwind.cli.context import Session, pass_session, tell_unreadable
 from downwind.cli.output import ago, columns, moment, output_option, show
 from downwind.errors import Refused
@@ -42,7 +43,7 @@ def status_command(context: click.Context, session: Session, application: str | 
 
     def table() -> Iterator[str]:
         if not views and not unreadable:
-            yield "the catalog is empty: downwind app init, then downwind app apply"
+            yield EMPTY
         if not views:
             return
         headings = ["APPLICATION", "ENVIRONMENT", "ENTRY", "COMMIT", "STATE", "SINCE", "WHY"]

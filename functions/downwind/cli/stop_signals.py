@@ -11,10 +11,15 @@ import click
 
 @contextlib.contextmanager
 def stopped_by_signals() -> Iterator[threading.Event]:
-    """Ctrl-C and SIGTERM set the event; one that comes while the body is busy breaks it off as KeyboardInterrupt."""
+    """Ctrl-C and SIGTERM set the event; one that comes while the body is busy breaks it off, and the process ends with 130.
+
+    Only the first counts: further ones would break off the stopping.
+    """
     stopping = _Waited()
 
     def stop(*_: object) -> None:
+        if stopping.is_set():
+            return
         stopping.set()
         if not stopping.waiting:
             raise KeyboardInterrupt
@@ -22,7 +27,7 @@ def stopped_by_signals() -> Iterator[threading.Event]:
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stopping
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):  # click makes an Abort of what comes while it asks
         click.echo("stopped", err=True)
         sys.exit(130)
     finally:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from downwind.local.calls import call, patiently
 from downwind.local.ledger_follower import Follower, outcome, report, started
 from downwind.local.supervisor import Supervisor
 from downwind.local.working_copy import WorkingCopy
-from downwind.local.world_file import LocalWorld
+from downwind.local.world_file import LocalWorld, forget, new_world
 from downwind.reconcile import words
 from downwind.reconcile.facts import Fact
 
@@ -144,12 +143,10 @@ def unexpected(rollouts: list[dict[str, Any]]) -> list[str]:
 
 
 @contextlib.contextmanager
-def fresh(
-    world_folder: Path, open_world: Callable[[Path], LocalWorld], say: Callable[[str], None]
-) -> Iterator[LocalWorld]:
-    """A running world in an emptied folder."""
-    shutil.rmtree(world_folder, ignore_errors=True)
-    world = open_world(world_folder)
+def fresh(world_folder: Path, say: Callable[[str], None]) -> Iterator[LocalWorld]:
+    """A running world in the place of the one that was there. Refused when the folder holds something else."""
+    forget(world_folder)
+    world = new_world(world_folder)
     began = time.monotonic()
     with Supervisor(world, say):
         say(f"the world runs: {', '.join(world.ports)} on 127.0.0.1 ({time.monotonic() - began:.1f} s)")

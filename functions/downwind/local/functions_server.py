@@ -9,7 +9,7 @@ import functions_framework
 from werkzeug.wrappers import Request, Response
 
 import downwind
-from downwind.local.http import Handler, HttpPart
+from downwind.local.http import Handler, HttpPart, from_a_web_page
 
 TARGETS = ("on_push", "on_build", "on_image", "on_request", "on_execution", "on_tick", "receive")
 
@@ -39,7 +39,7 @@ class FunctionsServer(HttpPart):
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         target = environ.get("PATH_INFO", "").strip("/").split("/")[0]
         application = self._applications.get(target)
-        if application is None:
+        if application is None or from_a_web_page(environ) is not None:
             return super().__call__(environ, start_response)
         environ["SCRIPT_NAME"], environ["PATH_INFO"] = f"/{target}", "/"
         answer: Iterable[bytes] = application(environ, start_response)

@@ -6,8 +6,9 @@ A call that a part does not know is answered loudly (501 with the method and pat
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
@@ -16,6 +17,7 @@ from werkzeug.wrappers import Request, Response
 
 log = logging.getLogger("downwind.local")
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Handler = Callable[..., Response]
 
 
@@ -35,6 +37,22 @@ def json_response(body: Any, status: int = 200, headers: dict[str, str] | None =
         json.dumps(body, separators=(",", ":")).encode() if body is not None else b"",
         status,
         {"Content-Type": "application/json; charset=UTF-8", **(headers or {})},
+    )
+
+
+def from_a_web_page(environ: Mapping[str, Any]) -> Response | None:
+    """403 for a call that a browser makes for some page: it carries an Origin, or (DNS rebinding) another machine's name.
+
+    No part of the local world asks who calls, so loopback must mean a program of this machine.
+    """
+    try:
+        name = urlsplit("//" + environ.get("HTTP_HOST", "127.0.0.1")).hostname
+    except ValueError:
+        name = None
+    if "HTTP_ORIGIN" not in environ and name in LOOPBACK:
+        return None
+    return json_response(
+        {"error": {"code": 403, "message": "the local world answers programs of this machine only"}}, 403
     )
 
 
@@ -83,11 +101,15 @@ class HttpPart:
     def _health(self, _request: Request) -> Response:
         return json_response({"part": self.name})
 
+    def _answer(self, request: Request) -> Response:
+        handler, parts = self._map.bind_to_environ(request.environ).match()
+        answer: Response = handler(request, **parts)
+        return answer
+
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
         try:
-            handler, parts = self._map.bind_to_environ(environ).match()
-            response = handler(request, **parts)
+            response = from_a_web_page(environ) or self._answer(request)
         except (NotFound, MethodNotAllowed):
             response = self.unknown(request)
         except HTTPException as error:

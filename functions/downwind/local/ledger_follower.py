@@ -1,7 +1,7 @@
 """Watches one application's ledger while a commit makes its way, and hands out each new fact once."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,26 @@ SHOWN = frozenset(
     {"push", "build-event", "completed", "blocked", "entry", "bundle", "claim", "started", "cancel", "ended", "outcome"}
 )
 PAUSE = 0.15
+
+
+_BUILD_STEPS = {"PENDING": 0, "QUEUED": 1, "WORKING": 2}
+
+
+def in_order(facts: Iterable[Fact]) -> list[Fact]:
+    """Oldest first. A build's messages come by Pub/Sub in any order: an earlier step is put before the later ones."""
+    ordered: list[Fact] = []
+    for fact in sorted(facts, key=lambda fact: fact.created):
+        later = (i for i, other in enumerate(ordered) if _same_build(fact, other) and _step(other) > _step(fact))
+        ordered.insert(next(later, len(ordered)), fact)
+    return ordered
+
+
+def _same_build(one: Fact, other: Fact) -> bool:
+    return one.body["kind"] == other.body["kind"] == "build-event" and one.body["build"] == other.body["build"]
+
+
+def _step(fact: Fact) -> int:
+    return _BUILD_STEPS.get(str(fact.body["status"]), len(_BUILD_STEPS))
 
 
 class Follower:
@@ -51,7 +71,7 @@ class Follower:
         for facts, _ in ledger.load(self._world.ledger, queries):
             found += [fact for fact in facts if fact.name not in self._seen]
         self._seen.update(fact.name for fact in found)
-        return sorted((fact for fact in found if fact.body.get("kind") in SHOWN), key=lambda fact: fact.created)
+        return in_order(fact for fact in found if fact.body.get("kind") in SHOWN)
 
     def until(self, met: Callable[[Fact], bool], tell: Callable[[Fact], None], seconds: float, what: str) -> Fact:
         """The first fact of which `met` is true, told already or yet to come; every new one is told once.

@@ -3,6 +3,7 @@
 The real senders (Cloud Build, the registry, Echo, the git host) retry; so do ours, over a kill -9 of either side.
 """
 
+import http.client
 import json
 import logging
 import sqlite3
@@ -10,15 +11,21 @@ import threading
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+REFUSALS = 20
+"""So often one item may be answered with a 4xx: a topic or a function may be there a little later, a wrong call never will."""
 log = logging.getLogger("downwind.local.outbox")
 
 
 class Outbox:
-    """At-least-once, in order for each receiver's URL; retried every `pause` seconds without end."""
+    """At-least-once, in order for each receiver's URL; retried every `pause` seconds without end.
+
+    What the receiver itself refuses (4xx, but not 408 and 429) is dropped after `REFUSALS` answers, with an error in the log.
+    """
 
     def __init__(self, path: Path, *, pause: float = 0.3) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,6 +39,7 @@ class Outbox:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._pause = pause
+        self._refused: Counter[int] = Counter()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -67,7 +75,8 @@ class Outbox:
             for number, url, headers, body in rows:
                 if url in blocked or self._stopping.is_set():
                     continue
-                if self._send(url, json.loads(headers), body):
+                if self._done(number, url, json.loads(headers), body):
+                    self._refused.pop(number, None)
                     with self._lock:
                         self._db.execute("DELETE FROM outbox WHERE id = ?", (number,))
                 else:
@@ -75,13 +84,19 @@ class Outbox:
             if not rows or blocked:
                 self._wake.wait(self._pause if blocked else None)
 
-    def _send(self, url: str, headers: dict[str, str], body: bytes) -> bool:
+    def _done(self, number: int, url: str, headers: dict[str, str], body: bytes) -> bool:
+        """Taken, or given up."""
         try:
             with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=20):
                 return True
         except urllib.error.HTTPError as error:
             with error:
                 log.debug("%s answered %s", url, error.code)
-        except OSError as error:
+                if 400 <= error.code < 500 and error.code not in (408, 429):
+                    self._refused[number] += 1
+                    if self._refused[number] >= REFUSALS:
+                        log.error("%s refused an event %s times (%s); it is dropped", url, REFUSALS, error.code)  # noqa: TRY400 - a trace tells no more
+                        return True
+        except (OSError, http.client.HTTPException) as error:
             log.debug("%s: %s", url, error)
         return False

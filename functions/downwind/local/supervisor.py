@@ -13,7 +13,7 @@ from typing import Self
 from downwind.errors import DownwindError, Refused
 from downwind.local.calls import call, listens
 from downwind.local.provision import provision, write_secrets
-from downwind.local.world_file import PARTS, PROJECT, LocalWorld, running
+from downwind.local.world_file import PARTS, PROJECT, LocalWorld, running, write_pid
 from downwind.timing import LOCAL_TIMING
 
 START_SECONDS = 30.0
@@ -35,8 +35,7 @@ class Supervisor:
         other = running(self.world)
         if other is not None:
             raise Refused(f"this world runs already (pid {other})", fix="use it, or stop it: downwind local down")
-        self.world.folder.mkdir(parents=True, exist_ok=True)
-        self.world.pid_file.write_text(str(os.getpid()))
+        write_pid(self.world)
         write_secrets(self.world)
         try:
             for part in PARTS:

@@ -1,7 +1,9 @@
 """Where one local world lives: its folder, its ports, and the environment that clients need. Kept in `world.json`."""
 
+import contextlib
 import json
 import os
+import shutil
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +12,8 @@ from pathlib import Path
 from downwind.errors import Refused
 
 FILE = "world.json"
+MADE = ("data", "logs", "secrets", "shop", "pid", FILE + ".new", FILE)
+"""What a world makes in its folder; nothing else there is ever removed. `world.json` goes last: until then it is a world's."""
 PORTS = ("storage", "pubsub", "pubsub_rest", "git", "registry", "builds", "gate", "functions")
 PARTS = ("storage", "pubsub", "git", "registry", "builds", "gate", "functions")
 PROJECT = "local"
@@ -75,17 +79,45 @@ class LocalWorld:
 
 
 def open_world(folder: Path) -> LocalWorld:
-    """The world of that folder; a new one gets free ports."""
+    """The world of that folder; an empty or new one gets free ports. Refused when the folder holds something else."""
     folder = folder.absolute()
     try:
         stored = json.loads((folder / FILE).read_text())
         return LocalWorld(folder=folder, ports={name: int(stored["ports"][name]) for name in PORTS})
     except FileNotFoundError:
-        world = LocalWorld(folder=folder, ports=dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
-        world.save()
-        return world
+        _only_a_world(folder)
+        return new_world(folder)
     except (ValueError, KeyError, TypeError) as error:
         raise Refused(f"{folder / FILE} is damaged", fix="downwind local reset") from error
+
+
+def new_world(folder: Path) -> LocalWorld:
+    world = LocalWorld(folder=folder.absolute(), ports=dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
+    world.save()
+    return world
+
+
+def forget(folder: Path) -> None:
+    """Removes what a world made there, and the folder if nothing else is left in it.
+
+    Refused, with nothing removed, when the folder holds something and is not a world's.
+    """
+    _only_a_world(folder)
+    for name in MADE:
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # somebody keeps something of their own there, or there was no folder
+        folder.rmdir()
+
+
+def _only_a_world(folder: Path) -> None:
+    if folder.is_dir() and not (folder / FILE).is_file() and any(folder.iterdir()):
+        raise Refused(
+            f"{folder} holds files and is not a local world's folder", fix="name an empty or a new one with --folder"
+        )
 
 
 def find_world(start: Path) -> LocalWorld:
@@ -97,13 +129,30 @@ def find_world(start: Path) -> LocalWorld:
 
 
 def running(world: LocalWorld) -> int | None:
-    """The pid of the supervisor that runs this world now."""
+    """The pid of the supervisor that runs this world now; None also where the number belongs to another process by now."""
     try:
-        pid = int(world.pid_file.read_text())
+        number, _, started = world.pid_file.read_text().partition(" ")
+        pid = int(number)
         os.kill(pid, 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
+    except (FileNotFoundError, PermissionError, ValueError, ProcessLookupError, OverflowError):
         return None
-    return pid
+    return pid if pid > 0 and started == _started(pid) else None
+
+
+def write_pid(world: LocalWorld) -> None:
+    """This process runs the world."""
+    world.folder.mkdir(parents=True, exist_ok=True)
+    world.pid_file.write_text(f"{os.getpid()} {_started(os.getpid())}")
+
+
+def _started(pid: int) -> str:
+    """When a process started, in ticks since boot: with its number it names one process. proc_pid_stat(5), field 22; empty
+    where there is no /proc. Its name would not do: a world may be run by pytest."""
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return ""
+    return fields[18] if state != "Z" else "ended"
 
 
 def free_ports(count: int) -> list[int]:

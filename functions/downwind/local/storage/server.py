@@ -13,7 +13,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from downwind.local.http import Handler, HttpPart, json_response
+from downwind.local.http import Handler, HttpPart, json_response, from_a_web_page
 from downwind.local.storage import selection
 from downwind.local.storage.batch import answer_batch
 from downwind.local.storage.buckets import Buckets
@@ -56,7 +56,7 @@ class StorageServer(HttpPart):
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
-        if request.path.startswith("/-/"):
+        if request.path.startswith("/-/") or from_a_web_page(environ) is not None:
             return super().__call__(environ, start_response)
         uri = environ.get("REQUEST_URI") or environ["RAW_URI"]
         headers = {name.lower(): value for name, value in request.headers.items()}
