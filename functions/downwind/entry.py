@@ -5,6 +5,7 @@ never a stack trace, a header or a body. 204 acknowledges; 401 and 413 refuse; 5
 """
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -66,8 +67,17 @@ def _lines(read: Callable[[str], str], name: str | None) -> tuple[bytes, ...]:
     return tuple(line.encode() for line in read(name).splitlines() if line) if name else ()
 
 
-@cache
+_making = threading.Lock()
+
+
 def instance() -> Instance:
+    """The process's one: `cache` alone would let two first requests at once make two."""
+    with _making:
+        return _made()
+
+
+@cache
+def _made() -> Instance:
     return Instance(read_settings(os.environ))
 
 

@@ -5,6 +5,7 @@ DownwindError
 │   ├── Refused         a sender or a receiver said no; the text says why and what to change
 │   └── Unauthorized    who sent it could not be proved: 401, nothing is recorded
 └── TransientError      leave the marker open, the tick goes on
+    ├── Misconfigured   this installation lacks a right or a resource: people must act, nothing is lost meanwhile
     └── UnknownOutcome  the effect may have happened: look before repeating it
 
 A text in these errors may be shown to users and stored; it never holds a header, a body or a secret.
@@ -35,6 +36,18 @@ class Unauthorized(PermanentError):  # noqa: N818 - the name of HTTP status 401
 
 class TransientError(DownwindError):
     """The world did not answer, or asked us to come back later."""
+
+
+class Misconfigured(TransientError):  # noqa: N818 - reads as a statement about the installation
+    """Credentials that do not hold, a right or a resource that is missing: no verdict on what was asked for.
+
+    The text ends with `fix`: what people must do. Until then the same step is tried again.
+    """
+
+    def __init__(self, reason: str, *, fix: str) -> None:
+        super().__init__(f"{reason}; {fix}")
+        self.reason = reason
+        self.fix = fix
 
 
 class UnknownOutcome(TransientError):  # noqa: N818

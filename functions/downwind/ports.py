@@ -3,7 +3,8 @@
 All calls are synchronous and safe to make from several threads. `*_all` methods make their calls side by side, so that a
 round of them costs the time of one; an error in one is raised after all have ended. Every call ends within the adapter's
 time-out (20 s unless said otherwise): `TransientError` when the system did not answer or asked for patience, `UnknownOutcome`
-when an effect may have happened, `Refused` when it said no for good. Vendor errors end here.
+when an effect may have happened, `Misconfigured` when it did not let us in, `Refused` when it said no for
+good. Vendor errors end here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -152,7 +153,7 @@ class Pipelines(Protocol):
         """Creates or updates by name: the id of a standing pipeline of that name is kept."""
 
     def start(self, config: PipelineConfig, trigger: Mapping[str, Any]) -> str:
-        """Posts once, never retries; the execution's id. Refused: 4xx, for good. UnknownOutcome: look first."""
+        """Posts once, never retries; the execution's id. Refused: 4xx (but credentials), for good. UnknownOutcome: look first."""
 
     def search(self, application: str, correlation_id: str, since: datetime) -> Sequence[Execution]:
         """Executions whose trigger.correlationId is exactly this, started at or after `since`; finished ones too."""
@@ -183,4 +184,4 @@ class Secrets(Protocol):
     """Secret Manager, or files in a folder."""
 
     def read(self, name: str) -> str:
-        """The newest version's text without a final newline; Refused when there is no such secret."""
+        """The newest version's text without a final newline; Misconfigured when there is no such secret or it may not be read."""

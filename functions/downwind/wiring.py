@@ -59,6 +59,10 @@ class RecentSecrets:
             self._known[name] = known
         return known[1]
 
+    def forget(self, name: str) -> None:
+        """What was read no longer opens anything: the next `read` asks anew."""
+        self._known.pop(name, None)
+
 
 def make_secrets(settings: Settings) -> Secrets:
     from downwind.adapters.secrets import FolderSecrets, SecretManager
@@ -109,7 +113,12 @@ def make_world(settings: Settings) -> World:
     def pipelines() -> Any:
         from downwind.adapters.gate import GatePipelines
 
-        return GatePipelines(settings.gate_url, headers=gate_headers(settings, secrets), timeout=timeout)
+        return GatePipelines(
+            settings.gate_url,
+            headers=gate_headers(settings, secrets),
+            renew=gate_renewal(settings, secrets),
+            timeout=timeout,
+        )
 
     def publisher() -> Any:
         from downwind.adapters.pubsub import PubsubPublisher
@@ -140,6 +149,11 @@ def gate_headers(settings: Settings, secrets: Secrets) -> Callable[[], Mapping[s
     if name is None:
         return None
     return lambda: {"Authorization": f"Bearer {secrets.read(name)}"}
+
+
+def gate_renewal(settings: Settings, secrets: Any) -> Callable[[], None] | None:
+    name = settings.gate_token_secret
+    return None if name is None else lambda: secrets.forget(name)
 
 
 def make_tokens(settings: Settings) -> Callable[[str | None], None] | None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from werkzeug.wrappers import Response
 
-from downwind.adapters.identity import ASK_AGAIN, KEEP, IdTokens
+from downwind.adapters.identity import ASK_AGAIN, BACK_OFF, KEEP, STALE, IdTokens
 from downwind.errors import TransientError, Unauthorized
 from downwind.local.http import HttpPart, json_response
 
@@ -276,6 +276,28 @@ def test_without_keys_the_sender_may_come_back(server: KeyServer, key: rsa.RSAPr
         tokens.verify(f"Bearer {token(key, claims())}")
     server.answer = None
     tokens.verify(f"Bearer {token(key, claims())}")
+
+
+def test_while_no_newer_keys_can_be_had_those_of_a_day_serve(
+    server: KeyServer, key: rsa.RSAPrivateKey, other_key: rsa.RSAPrivateKey
+) -> None:
+    now = [1000.0]
+    tokens = IdTokens(AUDIENCE, EMAIL, f"{server.url}/certs", clock=lambda: now[0])
+    tokens.verify(f"Bearer {token(key, claims())}")
+    server.answer = ANSWERS["503"]()
+    now[0] += KEEP + 1
+    for _ in range(3):
+        tokens.verify(f"Bearer {token(key, claims())}")
+    assert server.asked == 2
+    with pytest.raises(TransientError):
+        tokens.verify(f"Bearer {token(other_key, claims(), kid='two')}")
+    assert server.asked == 2
+    now[0] += BACK_OFF + 1
+    tokens.verify(f"Bearer {token(key, claims())}")
+    assert server.asked == 3
+    now[0] = 1000.0 + STALE + 1
+    with pytest.raises(TransientError):
+        tokens.verify(f"Bearer {token(key, claims())}")
 
 
 def test_an_unreachable_key_server_is_transient(server: KeyServer, key: rsa.RSAPrivateKey) -> None:

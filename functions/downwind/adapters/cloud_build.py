@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from downwind.errors import Refused, TransientError, UnknownOutcome
+from downwind.errors import Misconfigured, Refused, TransientError, UnknownOutcome
 from downwind.ports import Trigger
 
 _GOOGLE = "https://cloudbuild.googleapis.com"
 _PAGES = 10
+_FIX = "check this service's identity and its rights (roles/cloudbuild.builds.editor in the trigger's project)"
 
 
 class CloudBuilds:
@@ -17,6 +18,7 @@ class CloudBuilds:
 
     def __init__(self, endpoint: str | None = None, timeout: float = 20) -> None:
         import google.auth
+        import google.auth.exceptions
         from google.auth.credentials import AnonymousCredentials
         from google.auth.transport.requests import AuthorizedSession
         from google.cloud.devtools import cloudbuild_v1
@@ -24,7 +26,10 @@ class CloudBuilds:
         self._timeout = timeout
         self._endpoint = (endpoint or _GOOGLE).rstrip("/")
         if endpoint is None:
-            credentials, _project = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+            try:
+                credentials, _project = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+            except google.auth.exceptions.DefaultCredentialsError as error:
+                raise Misconfigured("there are no credentials for Cloud Build", fix=_FIX) from error
         else:
             credentials = AnonymousCredentials()
         self._types = cloudbuild_v1
@@ -62,6 +67,10 @@ class CloudBuilds:
             build = str(operation.metadata.build.id)
         except exceptions.TooManyRequests as error:
             raise TransientError("Cloud Build asks for patience (429)") from error
+        except (exceptions.Unauthorized, exceptions.Forbidden) as error:
+            raise Misconfigured(
+                f"Cloud Build does not let us run {trigger.name} ({int(error.code or 0)})", fix=_FIX
+            ) from error
         except exceptions.ClientError as error:
             raise Refused(f"Cloud Build does not run {trigger.name} at {commit}: {error.message}") from error
         except Exception as error:  # 5xx, time-outs and broken connections come as several libraries' classes
@@ -109,6 +118,8 @@ class CloudBuilds:
             return None
         if answer.status_code in {408, 429} or answer.status_code >= 500:
             raise TransientError(f"Cloud Build answered {answer.status_code}")
+        if answer.status_code in {401, 403}:
+            raise Misconfigured(f"Cloud Build answered {answer.status_code} for {path}", fix=_FIX)
         if not isinstance(body, dict):
             raise Refused(f"Cloud Build answered {answer.status_code} for {path}")
         return body

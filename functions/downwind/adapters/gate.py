@@ -15,7 +15,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from downwind.errors import Refused, TransientError, UnknownOutcome
+from downwind.adapters.gate_http import Call, timed_session
+from downwind.errors import Misconfigured, Refused, TransientError, UnknownOutcome
 from downwind.model.execution import Execution, read_execution
 from downwind.ports import PipelineConfig
 
@@ -49,19 +50,26 @@ class _Answer:
 
 
 class GatePipelines:
-    """`url`: Gate's address, a base path is kept. `headers`: called before each request, so that tokens may be renewed.
+    """`url`: Gate's address, a base path is kept. `headers`: called before each request; `renew`: called when Gate
+    does not take them, so that they may be newer the next time.
     `timeout`: seconds for one call, connecting and the whole answer included."""
 
     def __init__(
-        self, url: str, *, headers: Callable[[], Mapping[str, str]] | None = None, timeout: float = 20
+        self,
+        url: str,
+        *,
+        headers: Callable[[], Mapping[str, str]] | None = None,
+        renew: Callable[[], None] | None = None,
+        timeout: float = 20,
     ) -> None:
         import requests
 
         self._url = url.rstrip("/")
         self._headers = headers or dict
+        self._renew = renew
         self._timeout = timeout
         self._requests = requests
-        self._session = requests.Session()
+        self._session = timed_session()
         self._session.auth = _keep  # else a .netrc file would replace the Authorization header
         self._posting = threading.Lock()
 
@@ -91,10 +99,15 @@ class GatePipelines:
 
     def start(self, config: PipelineConfig, trigger: Mapping[str, Any]) -> str:
         # Who waits longer would post after the tick has taken over; what was not posted the tick makes good.
-        if not self._posting.acquire(timeout=self._timeout / 5):
+        began = time.monotonic()
+        patience = self._timeout / 5
+        if not self._posting.acquire(timeout=patience):
             raise TransientError("this instance is still busy with other starts")
         try:
-            answer = self._change("POST", f"/pipelines/{_part(config.application)}/{_part(config.id)}", dict(trigger))
+            if time.monotonic() - began > patience:  # a process without a processor wakes up late
+                raise TransientError("this instance came too late to start anything")
+            path = f"/pipelines/{_part(config.application)}/{_part(config.id)}"
+            answer = self._change("POST", path, dict(trigger), deadline=began + self._timeout)
         finally:
             self._posting.release()
         body = answer.json()
@@ -141,10 +154,9 @@ class GatePipelines:
 
     def _read(self, path: str, query: Mapping[str, str] | None = None, *, missing: str | None = None) -> Any:
         """JSON; None for the 404 whose text has `missing` in it (any other 404 is a wrong address)."""
-        try:
-            answer = self._send("GET", path, None, query)
-        except UnknownOutcome as error:
-            raise TransientError(str(error)) from error
+        answer = self._get(path, query)
+        if _closed(answer) and self._renewed():
+            answer = self._get(path, query)
         if answer.status == 404 and missing is not None and missing in answer.message:
             return None
         if answer.status >= 500 or answer.status in {408, 429}:
@@ -157,8 +169,32 @@ class GatePipelines:
             raise TransientError("Gate answered something that is no JSON")
         return body
 
-    def _change(self, method: str, path: str, body: Any, query: Mapping[str, str] | None = None) -> _Answer:
-        answer = self._send(method, path, body, query)
+    def _get(self, path: str, query: Mapping[str, str] | None) -> _Answer:
+        try:
+            return self._send("GET", path, None, query)
+        except UnknownOutcome as error:
+            raise TransientError(str(error)) from error
+
+    def _renewed(self) -> bool:
+        """Whether there are other credentials now than a moment ago."""
+        before = self._headers()
+        if self._renew is not None:
+            self._renew()
+        return self._headers() != before
+
+    def _change(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        query: Mapping[str, str] | None = None,
+        *,
+        deadline: float | None = None,
+    ) -> _Answer:
+        """Sends once. With credentials that Gate did not take nothing has happened, and the next call has newer ones."""
+        answer = self._send(method, path, body, query, deadline)
+        if _closed(answer) and self._renew is not None:
+            self._renew()
         if answer.status in {429, 503}:
             raise TransientError(f"Gate: {answer.message}")
         if answer.status >= 500 or answer.status == 408:
@@ -168,33 +204,46 @@ class GatePipelines:
 
     def _refuse_unless_good(self, answer: _Answer) -> None:
         if 300 <= answer.status < 400:
-            raise Refused("Gate redirected to a login page; it did not accept our credentials", fix=_CREDENTIALS)
+            raise Misconfigured("Gate redirected to a login page; it did not accept our credentials", fix=_CREDENTIALS)
         if answer.status in {401, 403}:
-            raise Refused(f"Gate: {answer.message}", fix=_CREDENTIALS)
+            raise Misconfigured(f"Gate did not accept our credentials: {answer.message}", fix=_CREDENTIALS)
         if answer.status >= 400:
             raise Refused(f"Gate: {answer.message}")
         if answer.html:
-            raise Refused("Gate's address answered with a web page, not with JSON", fix=_CREDENTIALS)
+            raise Misconfigured("Gate's address answered with a web page, not with JSON", fix=_CREDENTIALS)
 
-    def _send(self, method: str, path: str, body: Any, query: Mapping[str, str] | None) -> _Answer:
+    def _send(
+        self, method: str, path: str, body: Any, query: Mapping[str, str] | None, deadline: float | None = None
+    ) -> _Answer:
         """TransientError: nothing was sent. UnknownOutcome: it was, and the answer did not come whole."""
-        deadline = time.monotonic() + self._timeout
+        from urllib3.util import Timeout
+
+        deadline = time.monotonic() + self._timeout if deadline is None else deadline
         data = None if body is None else json.dumps(body).encode()
         headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if data else {})}
+        headers |= self._headers()  # may ask for a secret, so before the time that is left is taken
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TransientError("the time for this call was up before it was sent")
         try:
-            response = self._session.request(
-                method,
-                self._url + path,
-                params=query,
-                data=data,
-                headers={**headers, **self._headers()},
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
+            with (
+                Call(left) as call,
+                self._session.request(
+                    method,
+                    self._url + path,
+                    params=query,
+                    data=data,
+                    headers=headers,
+                    timeout=Timeout(total=left),  # type: ignore[arg-type]  # requests takes urllib3's own too
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
                 html = response.headers.get("Content-Type", "").startswith("text/html")
-                return _Answer(response.status_code, html, _bounded(response.iter_content(65536), deadline))
+                found = _Answer(response.status_code, html, _bounded(response.iter_content(65536)))
+            if call.over:  # a body without a length looks whole when it is cut
+                raise UnknownOutcome("Gate's answer took too long")
+            return found
         except self._requests.exceptions.RequestException as error:
             if self._never_sent(error):
                 raise TransientError(f"Gate could not be reached: {type(error).__name__}") from error
@@ -209,14 +258,16 @@ class GatePipelines:
         return isinstance(reason, NewConnectionError)
 
 
-def _bounded(chunks: Any, deadline: float) -> bytes:
+def _closed(answer: _Answer) -> bool:
+    return 300 <= answer.status < 400 or answer.status in {401, 403}
+
+
+def _bounded(chunks: Any) -> bytes:
     found = bytearray()
     for chunk in chunks:
         found += chunk
         if len(found) > _BODY_LIMIT:
             raise UnknownOutcome(f"Gate's answer is larger than {_BODY_LIMIT // 1024 // 1024} MiB")
-        if time.monotonic() > deadline:
-            raise UnknownOutcome("Gate's answer took too long")
     return bytes(found)
 
 

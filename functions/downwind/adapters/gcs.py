@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import Any, TypeVar
 
-from downwind.adapters.gcs_calls import Budget, RefusedByStore, ask, gcs_client
+from downwind.adapters.gcs_calls import Budget, NotDone, RefusedByStore, ask, gcs_client
 from downwind.adapters.store_limits import NONCE, check_name, check_new
 from downwind.ports import NewObject, StoredObject
 
@@ -69,7 +69,7 @@ class GcsStore:
         try:
             ask(self._name, lambda: self._bucket.blob(name).delete(**options))
         except RefusedByStore as refusal:
-            if refusal.status != 404 or refusal.no_bucket:
+            if refusal.status != 404:
                 raise
 
     def _side_by_side(self, calls: Sequence[Callable[[], T]]) -> list[T]:
@@ -107,7 +107,7 @@ class GcsStore:
         try:
             ask(self._name, lambda: blob.reload(**options))
         except RefusedByStore as refusal:
-            if refusal.status != 404 or refusal.no_bucket:
+            if refusal.status != 404:
                 raise
             return None
         return blob
@@ -117,7 +117,7 @@ class GcsStore:
         options = budget.options()
         try:
             data: bytes = ask(self._name, lambda: blob.download_as_bytes(**options))
-        except RefusedByStore as refusal:
+        except NotDone as refusal:
             if refusal.status != 404:
                 raise
             return None  # whether the bucket or the object is missing, `_describe` says
@@ -131,7 +131,7 @@ class GcsStore:
         options = {"content_type": new.content_type, "if_generation_match": generation, **budget.options()}
         try:
             ask(self._name, lambda: blob.upload_from_string(new.data, **options))
-        except RefusedByStore as refusal:
+        except NotDone as refusal:
             if refusal.status not in {403, 412}:
                 raise
             standing = self._describe(new.name, None, budget)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from downwind.errors import Refused, TransientError
+from downwind.errors import DownwindError, Misconfigured, Refused, TransientError
 
 T = TypeVar("T")
 # Four buckets with 16 workers each, and the callers' own threads: fewer and urllib3 throws connections away.
@@ -21,7 +21,7 @@ def gcs_client(project: str | None = None) -> Any:
     try:
         client = Client(project=project)
     except GoogleAuthError as error:
-        raise Refused(
+        raise Misconfigured(
             "there are no credentials for Cloud Storage", fix="run `gcloud auth application-default login`"
         ) from error
     for scheme in ("https://", "http://"):
@@ -55,22 +55,40 @@ class Budget:
         return {"timeout": (attempt * 0.3, attempt * 0.7), "retry": retry}
 
 
-class RefusedByStore(Refused):
-    """A status below 500 that asks for no patience. `no_bucket`: it is not the object that is missing."""
+class NotDone(DownwindError):  # noqa: N818 - what is true of the call, as with those two
+    """A status below 500 that asks for no patience: one of the two below, by what a person has to do about it."""
 
-    def __init__(self, bucket: str, status: int, message: str) -> None:
+    status: int
+
+
+class RefusedByStore(NotDone, Refused):
+    """It is the request: no such object, a precondition, a name."""
+
+    def __init__(self, bucket: str, status: int) -> None:
+        super().__init__(f"Cloud Storage answered {status} for gs://{bucket}")
         self.status = status
-        self.no_bucket = status == 404 and "bucket does not exist" in message
+
+
+class ClosedStore(NotDone, Misconfigured):
+    """It is the installation: who we are, what we may do, or the bucket."""
+
+    def __init__(self, bucket: str, status: int) -> None:
         fixes = {
             401: "check this service's identity and its token",
             403: f"check this service's rights on gs://{bucket}, and the bucket's retention policy",
             404: f"check that gs://{bucket} exists and that the settings name it rightly",
         }
-        super().__init__(f"Cloud Storage answered {status} for gs://{bucket}", fix=fixes.get(status))
+        super().__init__(f"Cloud Storage answered {status} for gs://{bucket}", fix=fixes[status])
+        self.status = status
+
+
+def _not_done(bucket: str, status: int, message: str) -> NotDone:
+    no_bucket = status == 404 and "bucket does not exist" in message
+    return ClosedStore(bucket, status) if no_bucket or status in {401, 403} else RefusedByStore(bucket, status)
 
 
 def ask(bucket: str, call: Callable[[], T]) -> T:
-    """Makes the call; whatever the vendor raises becomes TransientError, Refused or RefusedByStore."""
+    """Makes the call; whatever the vendor raises becomes TransientError, Misconfigured or NotDone."""
     import urllib3.exceptions
     from google.api_core.exceptions import GoogleAPICallError, RetryError
     from google.auth.exceptions import GoogleAuthError
@@ -82,11 +100,11 @@ def ask(bucket: str, call: Callable[[], T]) -> T:
         status = error.code or 500
         if status in _PATIENCE or status >= 500:
             raise TransientError(f"Cloud Storage answered {int(status)} for gs://{bucket}") from error
-        raise RefusedByStore(bucket, int(status), str(error)) from error
+        raise _not_done(bucket, int(status), str(error)) from error
     except GoogleAuthError as error:
         if error.retryable or _is_network(error.args[:1]):
             raise TransientError(f"no token for gs://{bucket}: the token service did not answer") from error
-        raise Refused(
+        raise Misconfigured(
             f"no token for gs://{bucket}: the token service refused", fix="check this service's identity"
         ) from error
     except (RetryError, DataCorruption, OSError, urllib3.exceptions.HTTPError) as error:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from downwind.errors import Refused, TransientError
+from downwind.errors import Misconfigured, Refused, TransientError
 
 if TYPE_CHECKING:
     import urllib3
@@ -22,9 +22,16 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 class GuardedPool:
     """A `urllib3.PoolManager` for one call to one address. Redirects are followed on the same origin only."""
 
-    def __init__(self, pool: "urllib3.PoolManager | AuthCallbackPoolManager", address: str, timeout: float) -> None:
+    def __init__(
+        self,
+        pool: "urllib3.PoolManager | AuthCallbackPoolManager",
+        address: str,
+        timeout: float,
+        credentials: str | None = None,
+    ) -> None:
         self._pool = pool
         self._address = address
+        self._credentials = credentials
         self._deadline = time.monotonic() + timeout
         self.headers: Mapping[str, str] = pool.headers
         self.answer: GuardedResponse | None = None
@@ -63,6 +70,11 @@ class GuardedPool:
             self.answer.close()
         self._pool.clear()
 
+    def _fix(self) -> str:
+        if self._credentials is None:
+            return "check the address, and name a secret with credentials if the repository is not public"
+        return f"check the address, and that secret {self._credentials} holds a token that is valid and may read it"
+
     def _check(self, answer: "GuardedResponse", url: str) -> None:
         status = answer.status
         kind = answer.headers.get("Content-Type", "")
@@ -71,10 +83,14 @@ class GuardedPool:
         answer.close()
         if status in {408, 425, 429} or status >= 500:
             raise TransientError(f"{origin(url)} answered {status}")
-        if status in {401, 403, 404}:
-            raise Refused(
-                f"no repository at {self._address}, or its credentials do not open it ({status})", field="repository"
-            )
+        if status == 403 and (answer.headers.get("Retry-After") or answer.headers.get("X-RateLimit-Remaining") == "0"):
+            raise TransientError(f"{origin(url)} asks for patience ({status})")
+        if status in {401, 403} or (
+            status == 404 and self._credentials is not None
+        ):  # GitHub hides what we may not read
+            raise Misconfigured(f"credentials do not open {self._address} ({status})", fix=self._fix())
+        if status == 404:
+            raise Refused(f"no repository at {self._address} ({status})", field="repository")
         raise Refused(f"{self._address} does not speak git over HTTP ({status}, {kind[:60]})", field="repository")
 
 

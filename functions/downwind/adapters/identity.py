@@ -19,6 +19,8 @@ GOOGLE_CERTS = "https://www.googleapis.com/oauth2/v1/certs"
 TOKEN_LIMIT = 16 * 1024
 LEEWAY = 60  # seconds, for clocks that differ
 KEEP = 3600  # seconds; Google publishes a key a day before it signs with it
+STALE = 24 * 3600  # seconds; how old keys may be while no newer ones can be had
+BACK_OFF = 60  # seconds after a failed fetch, while older keys serve
 ASK_AGAIN = 60  # seconds at least between two fetches that only an unknown key id caused
 _BEARER = re.compile(r"Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_=-]+)", re.ASCII)
 
@@ -102,16 +104,31 @@ class _Keys:
         self._keys: Mapping[str, str] = {}
         self._fetched = -math.inf
         self._asked_again = -math.inf
+        self._not_before = -math.inf
 
     def get(self, key_id: str) -> str | None:
         with self._lock:
             now = self._clock()
             if now - self._fetched > KEEP:
-                self._fetch(now)
+                self._renew(now, key_id)
             elif key_id not in self._keys and now - self._asked_again > ASK_AGAIN:
                 self._asked_again = now
                 self._fetch(now)
             return self._keys.get(key_id)
+
+    def _renew(self, now: float, key_id: str) -> None:
+        """Fetches; while that fails, keys of less than a day serve on, but say nothing about a key they do not hold."""
+        serves = key_id in self._keys and now - self._fetched <= STALE
+        if now < self._not_before and self._keys:
+            if serves:
+                return
+            raise TransientError("the keys of ID tokens could not be fetched a moment ago")
+        try:
+            self._fetch(now)
+        except TransientError:
+            self._not_before = now + BACK_OFF
+            if not serves:
+                raise
 
     def _fetch(self, now: float) -> None:
         # urllib3 alone: `requests` on top of it would double what an instance's first message waits for.

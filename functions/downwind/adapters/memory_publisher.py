@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from downwind.adapters.memory_faults import Faults
-from downwind.errors import Refused
+from downwind.errors import Misconfigured, Refused
 
 TOPICS = (
     "repo-pushes",
@@ -47,7 +47,7 @@ class MemoryPublisher(Faults):
     def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> str:
         self.check("publish")
         if topic not in self._topics:
-            raise Refused(f"Pub/Sub: publish to {topic}: NotFound")
+            raise Misconfigured(f"Pub/Sub: publish to {topic}: NotFound", fix="make the topic")
         if not data and not attributes:
             raise Refused(f"Pub/Sub: publish to {topic}: a message needs data or attributes")
         if len(attributes) > 100 or len(data) > _LIMIT:
@@ -91,4 +91,4 @@ class MemoryPublisher(Faults):
 
     def _known(self, subscription: str) -> None:
         if subscription not in self._subscriptions:
-            raise Refused(f"Pub/Sub: no subscription {subscription}: NotFound")
+            raise Misconfigured(f"Pub/Sub: no subscription {subscription}: NotFound", fix="make the subscription")

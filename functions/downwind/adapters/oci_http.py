@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from downwind.errors import DownwindError, Refused, TransientError
+from downwind.errors import DownwindError, Misconfigured, Refused, TransientError
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
@@ -71,6 +71,9 @@ class OciSession:
         answer = self._follow("GET", realm, {}, None, 1 << 20, deadline, query)
         if answer.status in {408, 425, 429} or answer.status >= 500:
             raise TransientError(f"{urlsplit(realm).hostname} answered {answer.status}")
+        if answer.status in {401, 403}:
+            fix = "check that it exists and that it may be read without credentials"
+            raise Misconfigured(f"{host} gives no token for {repository} ({answer.status})", fix=fix)
         try:
             body = json.loads(answer.body)
             token = body.get("token") or body["access_token"]

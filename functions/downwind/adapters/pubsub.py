@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from downwind.errors import Refused, TransientError, UnknownOutcome
+from downwind.errors import Misconfigured, Refused, TransientError, UnknownOutcome
 
 GOOGLES_TOPICS = frozenset({"cloud-builds", "gcr"})
 """Cloud Build and Artifact Registry publish to these very names: they never get the prefix."""
@@ -97,14 +97,17 @@ class PubsubPublisher:
         return f"projects/{self._project}/subscriptions/{self._prefix}{name}"
 
     def _ours(self, error: Exception, what: str, passing: type[TransientError]) -> Exception:
-        """4xx but time-out and quota: no repetition helps. Everything else may pass; the text stays the vendor's code."""
+        """A right or a topic that is missing is for people; for other 4xx but time-out and quota no repetition helps.
+        Everything else may pass; the text stays the vendor's code."""
         code = getattr(error, "code", None)
         text = f"Pub/Sub: {what}: {type(error).__name__}"
+        if code in {401, 403, 404}:
+            return Misconfigured(text, fix="check that it exists and what this service's identity may do with it")
         if code is not None and 400 <= code < 500 and code not in {408, 409, 429, 499}:
             return Refused(f"{text}: {getattr(error, 'message', '')}"[:500])
         return TransientError(text) if code == 429 else passing(text)
 
 
-def _no_credentials() -> Refused:
+def _no_credentials() -> Misconfigured:
     fix = "run gcloud auth application-default login, or set PUBSUB_EMULATOR_HOST for the local world"
-    return Refused("Pub/Sub: no Google credentials here", fix=fix)
+    return Misconfigured("Pub/Sub: no Google credentials here", fix=fix)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from downwind.adapters.oci_http import Answer, OciSession
-from downwind.errors import Refused, TransientError
+from downwind.errors import Misconfigured, Refused, TransientError
 
 _INDEXES = (
     "application/vnd.oci.image.index.v1+json",
@@ -75,6 +75,8 @@ class OciRegistry:
         blob = _checked(str(config.get("digest")))
         host, repository = self._place(name)
         found = self._session.ask("GET", host, repository, f"blobs/{blob}", accept="*/*", limit=_MAX)
+        if found.status in {401, 403}:
+            raise _closed(host, name, found.status)
         if found.status != 200:
             raise Refused(f"the config of {name}@{digest} can't be read ({found.status})", field="image")
         inner = _json(_verified(found.body, blob, name), name).get("config")
@@ -95,7 +97,7 @@ class OciRegistry:
         if answer.status == 404:
             return None
         if answer.status in {401, 403}:
-            raise Refused(f"{host} does not show us {name} ({answer.status})", field="image", fix="let us read it")
+            raise _closed(host, name, answer.status)
         if answer.status != 200:
             raise Refused(f"{host} answered {answer.status} for {name}", field="image")
         return answer
@@ -133,6 +135,11 @@ def split_name(name: str) -> tuple[str, str]:
     if host == "docker.io":
         return "registry-1.docker.io", repository if "/" in repository else f"library/{repository}"
     return host, repository
+
+
+def _closed(host: str, name: str, status: int) -> Misconfigured:
+    fix = "check that it exists and that this service's account may read it (others' registries are read anonymously)"
+    return Misconfigured(f"{host} does not show us {name} ({status})", fix=fix)
 
 
 def _checked(digest: str) -> str:

@@ -5,21 +5,23 @@ Nothing is written to disk and no command is run: text from outside (refs, paths
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from downwind.adapters.git_transport import GuardedPool, check_address
 from downwind.adapters.git_tree import Tree, fetched_tree
-from downwind.errors import DownwindError, Refused, TransientError
+from downwind.adapters.secrets import forget
+from downwind.errors import DownwindError, Misconfigured, Refused, TransientError
 from downwind.ports import Secrets, Tip
 
 if TYPE_CHECKING:
-    from dulwich.client import Urllib3HttpGitClient
+    from dulwich.client import LsRemoteResult, Urllib3HttpGitClient
     from dulwich.objects import ObjectID
 
 MAX_PACK = 128 << 20
 _CACHED_COMMITS = 4
+T = TypeVar("T")
 
 
 class GitRepository:
@@ -37,8 +39,11 @@ class GitRepository:
         self._mutex = threading.Lock()
 
     def tips(self, address: str, credentials: str | None = None) -> Mapping[str, Tip]:
-        with self._client(address, credentials) as (client, path):
-            answer = client.get_refs(path, ref_prefix=[b"refs/heads/", b"refs/tags/"])
+        def ask() -> "LsRemoteResult":
+            with self._client(address, credentials) as (client, path):
+                return client.get_refs(path, ref_prefix=[b"refs/heads/", b"refs/tags/"])
+
+        answer = self._with_renewed(credentials, ask)
         refs: dict[bytes, bytes] = {name: value for name, value in answer.refs.items() if value is not None}
         return {
             name.decode(errors="backslashreplace"): Tip(
@@ -60,7 +65,7 @@ class GitRepository:
             if key in self._cache:
                 self._cache.move_to_end(key)
                 return self._cache[key]
-        tree = self._fetch(address, commit, credentials)
+        tree = self._with_renewed(credentials, lambda: self._fetch(address, commit, credentials))
         with self._mutex:
             self._cache[key] = tree
             while (
@@ -105,7 +110,7 @@ class GitRepository:
         check_address(address, secret=credentials is not None)
         user, password = self._login(credentials)
         base, _, path = address.rstrip("/").rpartition("/")
-        pool = GuardedPool(default_urllib3_manager(None, base_url=address), address, self._timeout)
+        pool = GuardedPool(default_urllib3_manager(None, base_url=address), address, self._timeout, credentials)
         client = Urllib3HttpGitClient(
             base + "/",
             pool_manager=pool,  # type: ignore[arg-type]  # it has the two members that dulwich uses
@@ -127,11 +132,26 @@ class GitRepository:
         finally:
             pool.close()
 
+    def _with_renewed(self, credentials: str | None, read: Callable[[], T]) -> T:
+        """`read`; once more where the secret has been replaced since it was read."""
+        try:
+            return read()
+        except Misconfigured:
+            if credentials is None or self._secrets is None:
+                raise
+            before = self._secrets.read(credentials)
+            forget(self._secrets, credentials)
+            if self._secrets.read(credentials) == before:
+                raise
+        return read()
+
     def _login(self, credentials: str | None) -> tuple[str | None, str | None]:
         if credentials is None:
             return None, None
         if self._secrets is None:
-            raise Refused(f"no secrets are configured, so {credentials} can't be read", field="repository.credentials")
+            raise Misconfigured(
+                f"no secrets are configured, so {credentials} can't be read", fix="set where secrets are"
+            )
         user, colon, password = self._secrets.read(credentials).partition(":")
         return (user, password) if colon else ("x-access-token", user)
 

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 from downwind.adapters.cloud_build import CloudBuilds
-from downwind.errors import Refused, TransientError, UnknownOutcome
+from downwind.errors import Misconfigured, Refused, TransientError, UnknownOutcome
 from downwind.local.http import Handler, HttpPart, json_response
 from downwind.ports import Trigger
 
@@ -54,7 +54,7 @@ def _error(code: int) -> Response:
     ("code", "error"),
     [
         (400, Refused),
-        (403, Refused),
+        (403, Misconfigured),
         (404, Refused),
         (429, TransientError),
         (500, UnknownOutcome),
@@ -85,7 +85,8 @@ def test_a_run_whose_answer_never_came_or_names_no_build_is_an_unknown_outcome(
 
 
 @pytest.mark.parametrize(
-    ("code", "error"), [(400, Refused), (403, Refused), (429, TransientError), (502, TransientError)]
+    ("code", "error"),
+    [(400, Refused), (403, Misconfigured), (429, TransientError), (502, TransientError)],
 )
 def test_reads_are_refused_or_left_for_later(
     odd: OddBuilds, builds: CloudBuilds, code: int, error: type[Exception]

@@ -1,7 +1,9 @@
 """What the adapter makes of a Gate that says no, says nothing, or says it too late: refused, later, or look first."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +12,7 @@ from werkzeug.wrappers import Request, Response
 
 from downwind.adapters.gate import GatePipelines
 from downwind.adapters.memory_pipelines import MemoryPipelines
-from downwind.errors import DownwindError, Refused, TransientError, UnknownOutcome
+from downwind.errors import DownwindError, Misconfigured, Refused, TransientError, UnknownOutcome
 from downwind.local.http import Handler, HttpPart
 from downwind.ports import PipelineConfig
 
@@ -66,10 +68,39 @@ def kind_of(call: Callable[[], Any]) -> tuple[type[DownwindError], str]:
     return type(found.value), str(found.value)
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 409, 415, 422])
+@pytest.mark.parametrize("status", [400, 404, 409, 415, 422])
 def test_a_start_that_gate_says_no_to_is_refused_for_good(odd: OddGate, gate: GatePipelines, status: int) -> None:
     odd.say(status, OWN)
     assert kind_of(lambda: gate.start(CONFIG, {})) == (Refused, "Gate: Unmatched expected artifact")
+
+
+@pytest.mark.parametrize("status", [301, 302, 401, 403])
+def test_credentials_that_gate_does_not_take_are_no_verdict(odd: OddGate, gate: GatePipelines, status: int) -> None:
+    odd.say(status, OWN)
+    for call in (lambda: gate.start(CONFIG, {}), lambda: gate.execution("01X"), lambda: gate.cancel("01X", "why")):
+        kind, text = kind_of(call)
+        assert kind is Misconfigured
+        assert "credentials that Gate accepts" in text
+    assert len(odd.asked) == 3
+
+
+def test_a_token_that_was_replaced_is_taken_up_by_a_read_at_once_and_by_a_start_the_next_time(odd: OddGate) -> None:
+    def renew() -> None:
+        tokens["held"] = tokens["newest"]
+
+    def check() -> Response:
+        good = odd.asked[-1][2]["X-Spinnaker-Token"] == tokens["newest"]
+        return Response('{"ref": "/pipelines/01X"}' if odd.asked[-1][0] == "POST" else "[]", 202 if good else 401)
+
+    tokens = {"held": "old", "newest": "new"}
+    odd.answer = check
+    gate = GatePipelines(odd.url, headers=lambda: {"X-Spinnaker-Token": tokens["held"]}, renew=renew, timeout=5)
+    assert gate.search("shop", "c", datetime.now(UTC)) == []
+    tokens["newest"] = "newer"
+    assert kind_of(lambda: gate.start(CONFIG, {}))[0] is Misconfigured
+    assert [method for method, _, _ in odd.asked] == ["GET", "GET", "POST"]
+    assert gate.start(CONFIG, {}) == "01X"
+    gate.close()
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 504])
@@ -117,15 +148,17 @@ def test_a_redirect_is_never_followed_and_says_what_to_do(odd: OddGate, gate: Ga
         "execution": lambda: gate.execution("01X"),
         "config": lambda: gate.config("shop", "deploy"),
     }
-    with pytest.raises(Refused, match="redirected to a login page") as refusal:
+    with pytest.raises(Misconfigured, match="redirected to a login page") as refusal:
         calls[call]()
-    assert "X-Spinnaker-Token" in (refusal.value.fix or "")
+    assert "X-Spinnaker-Token" in refusal.value.fix
     assert len(odd.asked) == 1
 
 
-def test_a_web_page_is_refused(odd: OddGate, gate: GatePipelines) -> None:
+def test_a_web_page_is_a_wrong_address_or_a_login(odd: OddGate, gate: GatePipelines) -> None:
     odd.say(200, "<html>sign in</html>", Content_Type="text/html; charset=utf-8")
-    assert kind_of(lambda: gate.execution("01X")) == (Refused, "Gate's address answered with a web page, not with JSON")
+    kind, text = kind_of(lambda: gate.execution("01X"))
+    assert kind is Misconfigured
+    assert "answered with a web page, not with JSON" in text
 
 
 @pytest.mark.parametrize(("status", "body"), [(200, ""), (200, "oops"), (500, OWN), (503, ""), (429, "")])
@@ -169,6 +202,60 @@ def test_an_answer_that_does_not_come_in_time_is_to_be_looked_up(odd: OddGate) -
     assert kind_of(lambda: gate.start(CONFIG, {}))[0] is UnknownOutcome
     assert kind_of(lambda: gate.execution("01X"))[0] is TransientError
     released.set()
+    gate.close()
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b""])
+@pytest.mark.parametrize("length", ["known", "unknown"])
+def test_an_answer_that_drips_is_cut_at_the_deadline(head: bytes, length: str) -> None:
+    """Bytes come more often than any time-out between two of them: only one deadline for all ends the call."""
+    head = head.replace(b"Content-Length: 99\r\n", b"") if length == "unknown" else head
+    stopped = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            for _ in range(2):
+                with listening.accept()[0] as connection:
+                    connection.recv(65536)
+                    try:
+                        connection.sendall(head)
+                        while not stopped.wait(0.02):
+                            connection.sendall(b"X")
+                    except OSError:
+                        continue
+
+        server = threading.Thread(target=drip)
+        server.start()
+        gate = GatePipelines(f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=0.3)
+        assert kind_of(lambda: gate.start(CONFIG, {}))[0] is UnknownOutcome
+        assert kind_of(lambda: gate.execution("01X"))[0] is TransientError
+        gate.close()
+        stopped.set()
+        server.join()
+
+
+def test_a_start_that_waited_too_long_for_its_turn_posts_nothing(odd: OddGate) -> None:
+    at_work, released = threading.Event(), threading.Event()
+
+    def busy() -> Response:
+        at_work.set()
+        released.wait(20)
+        return Response('{"ref": "/pipelines/01X"}', 202)
+
+    odd.answer = busy
+    gate = GatePipelines(odd.url, timeout=2)
+
+    def start() -> None:
+        with suppress(UnknownOutcome):
+            gate.start(CONFIG, {})
+
+    first = threading.Thread(target=start)
+    first.start()
+    assert at_work.wait(20)
+    assert kind_of(lambda: gate.start(CONFIG, {}))[0] is TransientError
+    assert len(odd.asked) == 1
+    released.set()
+    first.join()
     gate.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from downwind.adapters.memory_publisher import MemoryPublisher
 from downwind.adapters.pubsub import PubsubPublisher
-from downwind.errors import Refused, TransientError, UnknownOutcome
+from downwind.errors import Misconfigured, Refused, TransientError, UnknownOutcome
 from downwind.ports import Publisher
 
 
@@ -79,18 +79,29 @@ def test_to_acknowledge_nothing_is_no_error(publisher: Publisher) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda p: p.publish("absent-topic", b"x", {}),
         lambda p: p.publish("executions", b"", {}),
         lambda p: p.publish("executions", b"x", {f"k{number}": "v" for number in range(101)}),
         lambda p: p.publish("executions", b"x" * 10_000_001, {}),
-        lambda p: p.pull("absent-subscription", 1),
         lambda p: p.pull("dead-letters", 0),
-        lambda p: p.acknowledge("absent-subscription", ["1-1"]),
     ],
-    ids=["topic", "empty", "attributes", "size", "subscription", "limit", "acknowledge"],
+    ids=["empty", "attributes", "size", "limit"],
 )
 def test_what_no_repetition_helps_is_refused(publisher: Publisher, call: Callable[[Publisher], Any]) -> None:
     with pytest.raises(Refused):
+        call(publisher)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda p: p.publish("absent-topic", b"x", {}),
+        lambda p: p.pull("absent-subscription", 1),
+        lambda p: p.acknowledge("absent-subscription", ["1-1"]),
+    ],
+    ids=["topic", "subscription", "acknowledge"],
+)
+def test_a_missing_topic_or_subscription_is_for_people(publisher: Publisher, call: Callable[[Publisher], Any]) -> None:
+    with pytest.raises(Misconfigured):
         call(publisher)
 
 
@@ -118,9 +129,9 @@ def test_a_service_that_does_not_answer_is_no_refusal(monkeypatch: pytest.Monkey
 def test_without_credentials_the_constructor_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nonexistent/key.json")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Misconfigured) as refused:
         PubsubPublisher("nowhere")
-    assert "PUBSUB_EMULATOR_HOST" in str(refused.value.fix)
+    assert "PUBSUB_EMULATOR_HOST" in refused.value.fix
 
 
 def test_the_twin_gives_again_what_was_not_acknowledged() -> None:

@@ -8,7 +8,7 @@ import pytest
 from werkzeug.wrappers import Request, Response
 
 from downwind.adapters.registry import OciRegistry, loopback, split_name
-from downwind.errors import Refused, TransientError
+from downwind.errors import Misconfigured, Refused, TransientError
 from downwind.local.http import Handler, HttpPart, json_response
 
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
@@ -103,7 +103,9 @@ def test_a_manifest_or_config_that_is_not_its_digest_is_not_believed(odd: OddReg
         registry.labels(_name(odd), _digest(MANIFEST))
 
 
-@pytest.mark.parametrize(("status", "error"), [(401, Refused), (403, Refused), (418, Refused), (429, TransientError)])
+@pytest.mark.parametrize(
+    ("status", "error"), [(401, Misconfigured), (403, Misconfigured), (418, Refused), (429, TransientError)]
+)
 def test_each_status_is_refused_or_left_for_later(
     odd: OddRegistry, registry: OciRegistry, status: int, error: type[Exception]
 ) -> None:

@@ -1,5 +1,6 @@
 """What only the real adapter can show: what the host sees, other hosts, credentials, broken answers."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ import requests
 from werkzeug.wrappers import Request, Response
 
 from downwind.adapters.repository import GitRepository
-from downwind.errors import Refused, TransientError
+from downwind.errors import Misconfigured, Refused, TransientError
 from downwind.local.http import Handler, HttpPart
+from downwind.wiring import RecentSecrets
 
 MAIN = "refs/heads/main"
 
@@ -40,6 +42,13 @@ class Folder:
     def __init__(self, **secrets: str) -> None:
         self._secrets = secrets
 
+    @classmethod
+    def of(cls, secrets: dict[str, str]) -> "Folder":
+        """These very ones, which may change."""
+        folder = cls()
+        folder._secrets = secrets
+        return folder
+
     def read(self, name: str) -> str:
         return self._secrets[name]
 
@@ -54,12 +63,54 @@ def odd() -> Iterator[OddHost]:
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(401, Refused), (403, Refused), (404, Refused), (410, Refused), (429, TransientError), (500, TransientError)],
+    [
+        (401, Misconfigured),
+        (403, Misconfigured),
+        (404, Refused),
+        (410, Refused),
+        (429, TransientError),
+        (500, TransientError),
+    ],
 )
 def test_each_status_is_refused_or_left_for_later(odd: OddHost, status: int, error: type[Exception]) -> None:
     odd.answer = lambda _request: Response("no", status)
     with pytest.raises(error):
         GitRepository().tips(f"{odd.url}/shop.git")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_credentials_that_do_not_open_it_are_no_verdict(odd: OddHost, status: int) -> None:
+    """404 too: a host that hides private repositories says so to a token that has run out."""
+    odd.answer = lambda _request: Response("no", status)
+    repository = GitRepository(Folder(git="old"))
+    with pytest.raises(Misconfigured, match="check the address, and that secret git"):
+        repository.tips(f"{odd.url}/shop.git", "git")
+    with pytest.raises(Misconfigured, match=str(status)):
+        repository.files(f"{odd.url}/shop.git", "a" * 40, "", "git")
+
+
+@pytest.mark.parametrize("headers", [{"Retry-After": "60"}, {"X-RateLimit-Remaining": "0"}])
+def test_a_403_for_too_many_requests_asks_for_patience(odd: OddHost, headers: dict[str, str]) -> None:
+    odd.answer = lambda _request: Response("slow down", 403, headers)
+    with pytest.raises(TransientError, match="patience"):
+        GitRepository().tips(f"{odd.url}/shop.git")
+
+
+def test_a_replaced_secret_is_taken_up_at_once(odd: OddHost) -> None:
+    """The cache before it would serve the old one for minutes."""
+    folder = {"git": "old"}
+    secrets = RecentSecrets(Folder.of(folder))
+    odd.answer = lambda _request: Response("no", 401)
+    repository = GitRepository(secrets)
+    assert secrets.read("git") == "old"
+    folder["git"] = "new"
+    with pytest.raises(Misconfigured):
+        repository.tips(f"{odd.url}/shop.git", "git")
+    sent = ["Basic " + b64encode(f"x-access-token:{token}".encode()).decode() for token in ("old", "new")]
+    assert [authorization for _, _, authorization in odd.asked] == sent
+    with pytest.raises(Misconfigured):
+        repository.tips(f"{odd.url}/shop.git", "git")
+    assert len(odd.asked) == 3
 
 
 def test_a_host_that_is_not_there_is_left_for_later(odd: OddHost) -> None:
@@ -122,7 +173,7 @@ def test_credentials_are_not_sent_unencrypted() -> None:
 
 
 def test_credentials_without_any_secrets_are_refused() -> None:
-    with pytest.raises(Refused, match="no secrets"):
+    with pytest.raises(Misconfigured, match="no secrets"):
         GitRepository().tips("https://git.example.com/x.git", "shop")
 
 

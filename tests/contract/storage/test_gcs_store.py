@@ -11,7 +11,7 @@ from google.auth.exceptions import RefreshError
 from google.cloud.storage import Client
 
 from downwind.adapters.gcs import GcsStore, gcs_client
-from downwind.errors import Refused, TransientError
+from downwind.errors import Misconfigured, Refused, TransientError
 from downwind.local.storage import StorageServer
 from downwind.ports import NewObject
 
@@ -60,11 +60,11 @@ def test_403_over_anothers_object_means_that_it_stands(gcs: GcsStore, fault: Fau
     assert gcs.create(new("claim", b"ours")) is None
 
 
-def test_403_where_nothing_stands_is_refused_with_the_bucket_and_a_fix(
+def test_403_where_nothing_stands_names_the_bucket_and_a_fix_and_is_no_verdict(
     gcs: GcsStore, fault: Fault, bucket: Any
 ) -> None:
     fault("insert", 403)
-    with pytest.raises(Refused, match=f"403 for gs://{bucket.name}") as caught:
+    with pytest.raises(Misconfigured, match=f"403 for gs://{bucket.name}") as caught:
         gcs.create(new("claim"))
     assert f"rights on gs://{bucket.name}" in str(caught.value.fix)
     assert gcs.read("claim") is None
@@ -113,7 +113,7 @@ def test_a_server_that_is_not_there_is_transient(monkeypatch: pytest.MonkeyPatch
     store.close()
 
 
-def test_a_bucket_that_is_not_there_is_refused_by_name(client: Any) -> None:
+def test_a_bucket_that_is_not_there_is_named_and_no_verdict(client: Any) -> None:
     store = GcsStore("no-such-bucket", client=client)
     calls: list[Callable[[], object]] = [
         lambda: store.create(new("a")),
@@ -123,7 +123,7 @@ def test_a_bucket_that_is_not_there_is_refused_by_name(client: Any) -> None:
         lambda: store.delete("a"),
     ]
     for call in calls:
-        with pytest.raises(Refused, match="gs://no-such-bucket") as caught:
+        with pytest.raises(Misconfigured, match="gs://no-such-bucket") as caught:
             call()
         assert "exists" in str(caught.value.fix)
     store.close()
@@ -133,7 +133,7 @@ def test_retention_refuses_the_delete(client: Any, gcs: GcsStore, bucket: Any) -
     bucket.retention_period = 3600
     bucket.patch()
     gcs.create(new("fact"))
-    with pytest.raises(Refused, match="403") as caught:
+    with pytest.raises(Misconfigured, match="403") as caught:
         gcs.delete("fact")
     assert "retention" in str(caught.value.fix)
     assert gcs.create(new("fact")) is None
@@ -169,7 +169,7 @@ def tokenless(storage: StorageServer) -> Iterator[Callable[[bool], GcsStore]]:
 
 
 def test_no_token_for_good_is_refused_and_for_now_transient(tokenless: Callable[[bool], GcsStore]) -> None:
-    with pytest.raises(Refused, match="token service refused"):
+    with pytest.raises(Misconfigured, match="token service refused"):
         tokenless(False).read("a")
     with pytest.raises(TransientError, match="token service did not answer"):
         tokenless(True).read("a")
