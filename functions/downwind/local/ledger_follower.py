@@ -33,7 +33,8 @@ def in_order(facts: Iterable[Fact]) -> list[Fact]:
 
 
 def _same_build(one: Fact, other: Fact) -> bool:
-    return one.body["kind"] == other.body["kind"] == "build-event" and one.body["build"] == other.body["build"]
+    both = (one.body.get("kind"), other.body.get("kind")) == ("build-event", "build-event")
+    return both and bool(one.body["build"] == other.body["build"])
 
 
 def _step(fact: Fact) -> int:

@@ -75,7 +75,9 @@ def test_promote_publishes_no_more_than_it_was_given(cli: Any, shop: Any) -> Non
     [
         (["deploy", "cart", "staging", "--commit", "a" * 40], 1, "the catalog has no application 'cart'"),
         (["deploy", "shop", "test", "--commit", "a" * 40], 1, "shop has no environment 'test'; use one of: staging, production"),
-        (["deploy", "shop", "Staging", "--commit", "a" * 40], 1, "environment is not a name"),
+        (["deploy", "shop", "Staging", "--commit", "a" * 40], 1, "shop has no environment 'Staging'"),
+        (["deploy", "shop", "test", "--commit", "abcdef01"], 1, "shop has no environment 'test'"),
+        (["promote", "cart", "staging", "--commit", "abcdef01"], 1, "the catalog has no application 'cart'"),
         (["deploy", "shop", "staging", "--commit", "main"], 1, "'main' is no commit; give at least 7 hex digits"),
         (["deploy", "shop", "staging", "--commit", "abcdef01"], 1, "nothing is known of 'abcdef01'"),
         (["deploy", "shop", "staging"], 2, "Missing option '--commit'"),

@@ -13,7 +13,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from downwind.local.http import Handler, HttpPart, json_response, from_a_web_page
+from downwind.local.http import Handler, HttpPart, from_a_web_page, json_response
 from downwind.local.storage import selection
 from downwind.local.storage.batch import answer_batch
 from downwind.local.storage.buckets import Buckets

@@ -1,0 +1,91 @@
+"""A local world's folder: whose it is, who runs it, and that nothing else in it is ever removed."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from downwind.cli.main import main
+from downwind.errors import Refused
+from downwind.local.world_file import MADE, LocalWorld, forget, open_world, running, write_pid
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    folder = tmp_path / "thesis"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "measured.csv").write_text("1\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command", [["demo", "--once"], ["up"], ["reset", "--yes"]], ids=lambda arguments: str(arguments[0])
+)
+def test_no_command_takes_a_folder_that_holds_something_else(foreign: Path, command: list[str]) -> None:
+    done = CliRunner().invoke(main, ["local", *command, "--folder", str(foreign)])
+    assert done.exit_code == 1
+    assert "--folder" in done.stderr
+    assert [each.name for each in foreign.rglob("*")] == ["data", "measured.csv"]
+
+
+def test_forget_removes_a_world_and_its_folder(tmp_path: Path) -> None:
+    world = open_world(tmp_path / "world")
+    for name in MADE[:4]:
+        (world.folder / name / "deep").mkdir(parents=True)
+    write_pid(world)
+    forget(world.folder)
+    assert not world.folder.exists()
+    forget(world.folder)
+
+
+def test_forget_keeps_what_no_world_makes_and_does_not_follow_links(tmp_path: Path, foreign: Path) -> None:
+    world = open_world(tmp_path / "world")
+    (world.folder / "notes.txt").write_text("mine")
+    (world.folder / "data").symlink_to(foreign, target_is_directory=True)
+    forget(world.folder)
+    assert [each.name for each in world.folder.iterdir()] == ["notes.txt"]
+    assert (foreign / "data" / "measured.csv").exists()
+
+
+def test_a_folder_with_something_else_is_not_opened_as_a_new_world(foreign: Path) -> None:
+    with pytest.raises(Refused, match="not a local world's folder"):
+        open_world(foreign)
+
+
+def test_a_damaged_world_can_be_forgotten(tmp_path: Path) -> None:
+    world = open_world(tmp_path / "world")
+    (world.folder / "world.json").write_text("{")
+    done = CliRunner().invoke(main, ["local", "reset", "--yes", "--folder", str(world.folder)])
+    assert (done.exit_code, world.folder.exists()) == (0, False)
+
+
+def test_the_process_that_wrote_the_pid_runs_the_world(tmp_path: Path) -> None:
+    world = open_world(tmp_path / "world")
+    assert running(world) is None
+    write_pid(world)
+    assert running(world) == os.getpid()
+
+
+@pytest.mark.parametrize("text", ["1 7", "1", "-1 7", "0 7", "", "soon", "99999999999999999999 1"])
+def test_a_pid_that_is_another_process_s_by_now_runs_nothing(tmp_path: Path, text: str) -> None:
+    world = LocalWorld(folder=tmp_path)
+    world.pid_file.write_text(text)
+    assert running(world) is None
+
+
+def test_a_process_that_only_waits_to_be_reaped_runs_nothing(tmp_path: Path) -> None:
+    world = LocalWorld(folder=tmp_path)
+    ended = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    world.pid_file.write_text(f"{ended.pid} 1")
+    assert running(world) is None
+    ended.wait()
+
+
+def test_env_warns_on_stderr_where_the_world_is_not_running(tmp_path: Path) -> None:
+    world = open_world(tmp_path / "world")
+    done = CliRunner().invoke(main, ["local", "env", "--folder", str(world.folder)])
+    assert "is not running" in done.stderr
+    assert all(line.startswith("export ") for line in done.stdout.splitlines())
