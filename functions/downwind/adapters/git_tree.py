@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from downwind.adapters.git_pack import unpacked_size
 from downwind.errors import Refused, TransientError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 class Tree:
-    """The tree of one commit. `size` is what it holds in memory, in bytes. Safe to read from several threads."""
+    """The tree of one commit. `size`: bytes it may hold, the pack and its objects. Safe to read from several threads."""
 
     def __init__(self, pack: "Pack", root: bytes, size: int) -> None:
         self._pack = pack
@@ -108,6 +109,7 @@ def fetched_tree(data: bytes, commit: str) -> Tree:
     from dulwich.pack import MemoryPackIndex, Pack, PackData
 
     form = SHA256 if len(commit) == 64 else SHA1
+    unpacked = unpacked_size(data, form.oid_length)
     with ExitStack() as opened:
         content = opened.enter_context(PackData.from_file(BytesIO(data), form, len(data)))
         content.check()
@@ -117,7 +119,7 @@ def fetched_tree(data: bytes, commit: str) -> Tree:
         if not isinstance(found, Commit):
             raise Refused(f"{commit} is not a commit", field="commit")
         opened.pop_all()  # the tree closes it
-        return Tree(pack, bytes(found.tree), len(data))
+        return Tree(pack, bytes(found.tree), len(data) + unpacked)
 
 
 def clean_path(path: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from downwind.adapters.git_tree import MAX_BYTES, MAX_FILES, clean_path, refuse_pointer, refuse_special
 from downwind.adapters.memory_faults import Faults
-from downwind.errors import Refused
+from downwind.errors import Misconfigured, Refused
 from downwind.ports import Tip
 
 
@@ -127,7 +127,9 @@ class MemoryRepository(Faults):
         self.check(verb)
         host = self._hosts.get(address)
         if host is None or host.credentials not in {None, credentials}:
-            raise Refused(f"no repository at {address}, or its credentials do not open it", field="repository")
+            if credentials is None and host is None:
+                raise Refused(f"no repository at {address}", field="repository")
+            raise Misconfigured(f"credentials do not open {address}", fix="check the address and the secret")
         return host
 
     @staticmethod

@@ -3,7 +3,7 @@
 import pytest
 
 from downwind.adapters.memory_repository import MemoryRepository
-from downwind.errors import Refused, TransientError
+from downwind.errors import Misconfigured, TransientError
 
 ADDRESS, MAIN = "https://git.test/shop.git", "refs/heads/main"
 
@@ -37,6 +37,6 @@ def test_a_private_repository_opens_with_its_own_secret_only() -> None:
     host = MemoryRepository()
     host.create(ADDRESS, credentials="git-shop")
     assert host.tips(ADDRESS, "git-shop") == {}
-    with pytest.raises(Refused):
+    with pytest.raises(Misconfigured):
         host.tips(ADDRESS)
     assert host.calls == [("tips", ADDRESS), ("tips", ADDRESS)]
