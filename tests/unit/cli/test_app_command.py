@@ -208,7 +208,7 @@ def test_an_empty_catalog_says_how_to_begin(cli: Any) -> None:
 
 
 def test_show_and_delete_of_an_unknown_application_are_refused(cli: Any) -> None:
-    for command in (["show", "none"], ["delete", "none", "--yes"]):
+    for command in (["show", "none"], ["delete", "none"]):
         done = cli.run("app", *command)
         assert (done.exit_code, "the catalog has no application 'none'" in done.stderr) == (1, True)
 
