@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from downwind.cli.lazy import LazyGroup
-from downwind.errors import DownwindError, Refused, TransientError
+from downwind.errors import DownwindError, Misconfigured, Refused, TransientError
 from downwind.settings import SettingsError
 
 COMMANDS = {
@@ -39,6 +39,8 @@ def told(error: DownwindError, *, local: bool = False) -> click.ClickException:
     if isinstance(error, Refused) and error.fix:
         text = f"{text}; {error.fix}"
     text = " ".join(text.split())
+    if isinstance(error, Misconfigured):
+        return _Failed(text)  # it says what to put right; trying again would not
     if isinstance(error, TransientError):
         return _TryAgain(f"{text}; {'is it running? downwind local up' if local else 'try again'}")
     return _Usage(text) if isinstance(error, SettingsError) else _Failed(text)
