@@ -1,10 +1,12 @@
 """An application on the running world: examples/shop, once for the session."""
 
+import time
 from pathlib import Path
 
 import pytest
 
-from downwind.local.testing import DownwindWorld
+from downwind.errors import TransientError
+from downwind.local.testing import PATIENCE, DownwindWorld
 from downwind.local.working_copy import WorkingCopy
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
@@ -34,5 +36,12 @@ class Change:
         type(self).count += 1
         (self.copy.folder / "app" / "version.txt").write_text(f"{type(self).count}\n")
         commit = self.copy.commit(f"change {type(self).count}")
-        self.copy.push()
-        return commit
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.copy.push()
+                return commit
+            except TransientError:  # a test before this one may have killed the git server; a person pushes again
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
