@@ -1,6 +1,7 @@
 """A Cloud Storage bucket in memory: the twin of `adapters.gcs`."""
 
 import threading
+from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,10 @@ class MemoryStore:
         self._clock = clock or _utc_now
         self._lock = threading.Lock()
         self._objects: dict[str, StoredObject] = {}
+        self._listed: dict[str, StoredObject] = {}
+        """The same without data, as lists give them."""
+        self._names: list[str] = []
+        """In order, so that a list costs what it gives."""
         self._created = datetime.min.replace(tzinfo=UTC)
         self._generation = 0
 
@@ -52,8 +57,13 @@ class MemoryStore:
         return self._round("list", [(prefix, partial(self._list, prefix, limit, None)) for prefix in prefixes])
 
     def _list(self, prefix: str, limit: int | None, start: str | None) -> list[StoredObject]:
-        names = sorted(name for name in self._objects if name.startswith(prefix) and name >= (start or ""))
-        return [replace(self._objects[name], data=None) for name in names[:limit]]
+        found: list[StoredObject] = []
+        for index in range(bisect_left(self._names, max(prefix, start or "")), len(self._names)):
+            name = self._names[index]
+            if not name.startswith(prefix) or len(found) == limit:
+                break
+            found.append(self._listed[name])
+        return found
 
     def _round(self, method: str, work: Sequence[tuple[str, Callable[[], T]]]) -> list[T]:
         with self._lock:
@@ -90,14 +100,18 @@ class MemoryStore:
             return None
         self._created = max(self._clock(), self._created + timedelta(microseconds=1))
         self._generation = max(int(self._created.timestamp() * 1_000_000), self._generation + 1)
-        self._objects[new.name] = StoredObject(
+        stored = StoredObject(
             name=new.name,
             generation=self._generation,
             created=self._created,
             metadata=dict(new.metadata),
             data=new.data,
         )
-        return self._objects[new.name]
+        if standing is None:
+            insort(self._names, new.name)
+        self._objects[new.name] = stored
+        self._listed[new.name] = replace(stored, data=None)
+        return stored
 
     def _read(self, name: str, generation: int | None) -> StoredObject | None:
         check_name(name)
@@ -106,7 +120,9 @@ class MemoryStore:
 
     def _delete(self, name: str) -> None:
         check_name(name)
-        self._objects.pop(name, None)
+        if self._objects.pop(name, None) is not None:
+            del self._listed[name]
+            del self._names[bisect_left(self._names, name)]
 
 
 def _utc_now() -> datetime:
