@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from downwind.adapters.gcs_calls import Budget, NotDone, RefusedByStore, ask, gcs_client
+from downwind.adapters.own_success import NONCE_REFUSALS, meant_by
 from downwind.adapters.store_limits import NONCE, check_name, check_new
 from downwind.ports import NewObject, StoredObject
 
@@ -132,14 +133,14 @@ class GcsStore:
         try:
             ask(self._name, lambda: blob.upload_from_string(new.data, **options))
         except NotDone as refusal:
-            if refusal.status not in {403, 412}:
+            if refusal.status not in NONCE_REFUSALS:
                 raise
             standing = self._describe(new.name, None, budget)
-            if standing is not None and (standing.metadata or {}).get(NONCE) == nonce:
-                return _stored(standing, new.data)
-            if refusal.status == 403 and (standing is None or generation):
+            own = standing is not None and (standing.metadata or {}).get(NONCE) == nonce
+            meant = meant_by(refusal.status, standing=standing is not None, own=own, creating=generation == 0)
+            if meant == "refused":
                 raise
-            return None
+            return _stored(standing, new.data) if meant == "done" else None
         return _stored(blob, new.data)
 
     def _list(self, prefix: str, limit: int | None, start: str | None, budget: Budget) -> "_Objects":
