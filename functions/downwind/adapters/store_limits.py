@@ -31,4 +31,8 @@ def check_new(new: NewObject) -> None:
 
 def _encodable(text: str) -> bool:
     """Half of a surrogate pair is no text; JSON from outside can hold one."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

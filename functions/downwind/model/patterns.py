@@ -3,6 +3,7 @@
 import fnmatch
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """Of applications and environments: no dot, so that no two of them share the name of a fence."""
@@ -13,12 +14,13 @@ REF = re.compile(r"refs/(heads|tags)/[^\x00-\x20~^:?*\[\\\x7f]+")
 
 def ref_matches(patterns: Iterable[str], ref: str) -> bool:
     """Full ref names; `*`, `?` and `[…]` match inside one segment only."""
-    segments = ref.split("/")
-    for pattern in patterns:
-        wanted = pattern.split("/")
-        if len(wanted) == len(segments) and all(map(fnmatch.fnmatchcase, segments, wanted)):
-            return True
-    return False
+    return any(_ref_matches(pattern, ref) for pattern in patterns)
+
+
+@lru_cache(maxsize=1024)
+def _ref_matches(pattern: str, ref: str) -> bool:
+    wanted, segments = pattern.split("/"), ref.split("/")
+    return len(wanted) == len(segments) and all(map(fnmatch.fnmatchcase, segments, wanted))
 
 
 def path_matches(patterns: Iterable[str], path: str) -> bool:
@@ -41,6 +43,7 @@ def _path_expression(pattern: str) -> re.Pattern[str]:
     return re.compile(text + "[^/]+" if segments[-1] == "**" else text.removesuffix("/"))
 
 
+@lru_cache(maxsize=1024)
 def repository_key(address: str) -> str:
     """One spelling for one repository: without scheme, user, `.git` and final slash; the host in lower case."""
     text = re.sub(r"^[A-Za-z+]+://", "", address.strip())

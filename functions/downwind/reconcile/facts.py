@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice, takewhile
 from typing import Any, TypeVar, cast
 
@@ -36,15 +37,26 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
     return json.dumps({"v": VERSION, **body}, sort_keys=True, separators=(",", ":")).encode()
 
 
+@lru_cache(maxsize=4096)
+def _load(data: bytes | str) -> Any:
+    """Facts never change, and are read again and again. Nobody writes into what this gives."""
+    return json.loads(data)
+
+
 def decode_body(name: str, data: bytes | str) -> Mapping[str, Any]:
     """Raises PermanentError for what no revision of ours has written; every older `v` is accepted."""
     try:
-        body = json.loads(data)
+        body = _load(data)
     except ValueError as error:
         raise PermanentError(f"ledger object {name} is not JSON") from error
     if not isinstance(body, dict) or not isinstance(body.get("v"), int):
         raise PermanentError(f"ledger object {name} is not a fact")
     return body
+
+
+def _group(name: str) -> str:
+    """Kind and hash: all facts of one environment, release, build or event stand in one group."""
+    return "/".join(name.split("/", 2)[:2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +103,7 @@ class Snapshot:
     executions: dict[str, Execution] = field(default_factory=dict)
     changed: dict[tuple[str, str], bool] = field(default_factory=dict)
     searched: set[tuple[str, int, int]] = field(default_factory=set)
-    """(environment, sequence, attempt) for which Gate said a moment ago that nothing was started"""
+    """(environment, sequence, attempt) for which Gate said a moment ago what was started; it stands in `executions`"""
     cancelled: set[str] = field(default_factory=set)
     """executions that this very call has cancelled"""
     gone: set[str] = field(default_factory=set)
@@ -102,25 +114,36 @@ class Snapshot:
     rounds: int = 0
     """rounds of lists so far"""
 
-    version: int = 0
-    """changes with `facts`"""
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    """names in order, by what they are about: the first two segments, or more, of each"""
+    versions: dict[str, int] = field(default_factory=dict)
+    """changes with the facts of a group"""
     memory: dict[str, tuple[int, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.add(list(self.facts.values()))
 
     def add(self, facts: Iterable[Fact]) -> None:
         for fact in facts:
+            group = _group(fact.name)
+            names = self.groups.setdefault(group, [])
+            index = bisect_left(names, fact.name)
+            if index == len(names) or names[index] != fact.name:
+                names.insert(index, fact.name)
             self.facts[fact.name] = fact
-        self.version += 1
+            self.versions[group] = self.versions.get(group, 0) + 1
 
-    def remember(self, key: str, make: Callable[[], T]) -> T:
-        """What `make` made of these very facts: the rules ask the same again and again."""
+    def remember(self, key: str, prefix: str, make: Callable[[], T]) -> T:
+        """What `make` made of these very facts under `prefix`: the rules ask the same again and again."""
+        version = self.versions.get(_group(prefix), 0)
         known = self.memory.get(key)
-        if known is None or known[0] != self.version:
-            known = self.memory[key] = (self.version, make())
+        if known is None or known[0] != version:
+            known = self.memory[key] = (version, make())
         return cast(T, known[1])
 
     def under(self, prefix: str) -> list[Fact]:
-        """Facts whose names begin with `prefix`, ascending."""
-        ordered = self.remember("names", lambda: sorted(self.facts))
+        """Facts whose names begin with `prefix`, ascending. It holds two segments or more: `event/<hash>/`."""
+        ordered = self.groups.get(_group(prefix), [])
         start = bisect_left(ordered, prefix)
         return [
             self.facts[name] for name in takewhile(lambda name: name.startswith(prefix), islice(ordered, start, None))

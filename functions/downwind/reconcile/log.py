@@ -63,7 +63,7 @@ def read_entry(fact: Fact) -> LogEntry:
 def read_log(application: Application, environment: Environment, snapshot: Snapshot) -> tuple[LogEntry, ...]:
     """The newest entries (as many as were listed), newest first."""
     prefix = names.log(application.name, environment.name)
-    return snapshot.remember(prefix, lambda: tuple(read_entry(fact) for fact in snapshot.under(prefix)))
+    return snapshot.remember(prefix, prefix, lambda: tuple(read_entry(fact) for fact in snapshot.under(prefix)))
 
 
 def new_entry(

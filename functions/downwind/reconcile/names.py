@@ -27,11 +27,13 @@ def h8(*parts: str) -> str:
     return digest_of(*parts)[:8]
 
 
+@lru_cache(maxsize=4096)
 def down(number: int) -> str:
     """18 digits that sort the newest first."""
     return f"{HIGHEST - number:018d}"
 
 
+@lru_cache(maxsize=4096)
 def encode(text: str) -> str:
     """Any text as one segment of a name; different texts give different segments."""
     return quote(text, safe="", errors="surrogatepass")
@@ -42,6 +44,7 @@ def event(source: str, identifier: str) -> str:
     return f"event/{digest_of(source, identifier)}/"
 
 
+@lru_cache(maxsize=4096)
 def release(application: str, commit: str) -> str:
     return f"release/{h8(application, commit)}/{application}/{commit}/"
 
@@ -56,6 +59,7 @@ def push(application: str, ref: str, before: str | None, after: str | None) -> s
     return pushes(application, ref, after) + (before or "none")
 
 
+@lru_cache(maxsize=4096)
 def build(repository: str, commit: str, definition: str) -> str:
     """The prefix of all builds of one commit by one definition, whatever the number of applications."""
     where, how = digest_of(repository)[:16], digest_of(definition)[:16]
@@ -66,6 +70,7 @@ def image(digest: str) -> str:
     return f"image/{digest}/"
 
 
+@lru_cache(maxsize=4096)
 def environment(application: str, name: str) -> str:
     return f"environment/{h8(application, name)}/{application}/{name}/"
 

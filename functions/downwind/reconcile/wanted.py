@@ -33,12 +33,12 @@ def wanted(registered: Registered, snapshot: Snapshot) -> tuple[Query, ...]:
     for environment in application.environments:
         queries[names.log(application.name, environment.name)] = LOG_LIMIT
         queries[names.rollouts(application.name, environment.name)] = ROLLOUT_LIMIT
-    for commit in snapshot.hints.commits:
+    for commit in sorted(snapshot.hints.commits):
         queries.update(_release(registered, commit))
-    for name, identifier in snapshot.hints.requests:
+    for name, identifier in sorted(snapshot.hints.requests):
         queries[names.request(application.name, name, identifier)] = REF_LIMIT
         queries[names.event("request", identifier)] = REF_LIMIT
-    for ref in snapshot.hints.refs:
+    for ref in sorted(snapshot.hints.refs):
         for environment in application.fed_by(ref):
             queries[names.ref(application.name, environment.name, ref)] = REF_LIMIT
     missing = _missing(queries, snapshot)
@@ -105,7 +105,7 @@ def _heard_of(application: Application, snapshot: Snapshot) -> dict[str, int]:
 
 def _admission(application: Application, snapshot: Snapshot) -> dict[str, int]:
     queries: dict[str, int] = {}
-    for ref in snapshot.hints.refs:
+    for ref in sorted(snapshot.hints.refs):
         tip = (snapshot.tips or {}).get(ref)
         for environment in application.fed_by(ref):
             for after in frontier(application, environment, ref, snapshot):

@@ -50,9 +50,22 @@ def test_hints_add_up() -> None:
 
 
 def test_a_prefix_shows_its_facts_in_order_and_no_others(given: Any) -> None:
-    for name in ("log/2", "log/1", "logs/1", "lo"):
+    for name in ("environment/a/log/2", "environment/a/log/1", "environment/a/logs/1", "environment/ab/log/1", "lo"):
         given.fact(name)
-    assert [fact.name for fact in given.snapshot.under("log/")] == ["log/1", "log/2"]
+    given.fact("environment/a/log/1", by="another")
+    found = given.snapshot.under("environment/a/log/")
+    assert [fact.name for fact in found] == ["environment/a/log/1", "environment/a/log/2"]
+    assert found[0].body["by"] == "another"
+    assert given.snapshot.under("release/a/") == []
+
+
+def test_what_was_made_of_facts_is_kept_until_one_of_them_changes(given: Any) -> None:
+    made = []
+    for name in (None, "environment/b/log/1", "environment/a/log/1"):
+        if name is not None:
+            given.fact(name)
+        given.snapshot.remember("log", "environment/a/log/", lambda: made.append(1))
+    assert len(made) == 2
 
 
 def test_another_workers_fact_makes_the_lists_around_it_and_below_it_read_again() -> None:
