@@ -16,11 +16,18 @@ class Timing:
     effect: int = 20
     """Each call with an effect ends within this."""
     look_first: int = 120
-    """A started execution of which nobody heard is looked up after this,"""
+    """A started execution, or a build that an entry waits for, of which nobody heard is looked up after this,"""
     look_every: int = 600
     """and then each time this has passed."""
     wait: int = 24 * 3600
     """A release without build or image is abandoned after this."""
+
+
+def look_now(age: float, timing: Timing, *, often: bool = False) -> bool:
+    """Is something of that age, of which nobody was heard, asked for on this tick? First after `look_first`, then every
+    `look_every`, or on every tick. Each moment falls into two ticks, since ticks come neither exactly in time nor all."""
+    since = age - timing.look_first
+    return often or (since >= 0 and since % timing.look_every < 2 * timing.tick)
 
 
 CLOUD_TIMING = Timing()

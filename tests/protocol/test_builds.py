@@ -206,3 +206,54 @@ def test_two_applications_of_one_trigger_start_one_build_and_share_it(new_shop: 
     (build,) = shop.memory.builds.find(shop.trigger, commit)
     shop.tell(build["id"], commit)
     assert sorted(each["application"] for each in shop.executions("staging")) == ["cart", "shop"]
+
+
+def lost(shop: Any) -> str:
+    """A build whose end Pub/Sub has given up."""
+    commit = shop.push()
+    build = shop.memory.builds.start(shop.trigger, commit, "refs/heads/main")
+    shop.memory.builds.set(build, "SUCCESS", images(shop, "sha256:" + "5" * 64))
+    return str(commit)
+
+
+def test_a_success_that_no_message_told_of_is_asked_for(shop: Any) -> None:
+    lost(shop)
+    shop.tick(4)
+    assert len(shop.executions("staging")) == 1
+    assert "sha256:" + "5" * 64 in bundle(shop)
+
+
+def test_builds_are_asked_for_after_two_minutes_then_every_ten(shop: Any) -> None:
+    shop.push()
+    asked = []
+    find = shop.memory.builds.find
+    shop.memory.builds.find = lambda trigger, commit: asked.append(shop.memory.clock()) or find(trigger, commit)
+    shop.tick(1)
+    assert asked == []
+    shop.tick(60)
+    assert 10 <= len(asked) <= 14
+
+
+def test_of_two_successes_that_nobody_told_of_the_older_is_the_winner(shop: Any) -> None:
+    commit = lost(shop)
+    second = shop.memory.builds.start(shop.trigger, commit, "refs/heads/main")
+    shop.memory.builds.set(second, "SUCCESS", images(shop, "sha256:" + "6" * 64))
+    shop.tick(4)
+    assert "sha256:" + "5" * 64 in bundle(shop)
+
+
+def test_a_failure_that_nobody_told_of_blocks(shop: Any) -> None:
+    commit = shop.push()
+    build = shop.memory.builds.start(shop.trigger, commit, "refs/heads/main")
+    shop.memory.builds.set(build, "FAILURE")
+    shop.tick(4)
+    assert [body["reason"] for body in shop.blocked(commit)] == [f"build {build} ended FAILURE"]
+
+
+def test_a_build_that_we_started_and_lost_sight_of_is_asked_for(new_shop: Any) -> None:
+    shop = new_shop(STARTED_BY_US)
+    commit = shop.push()
+    (build,) = shop.memory.builds.find(shop.trigger, commit)
+    shop.memory.builds.set(build["id"], "SUCCESS", images(shop, "sha256:" + "7" * 64))
+    shop.tick(4)
+    assert len(shop.executions("staging")) == 1

@@ -181,3 +181,27 @@ def test_an_execution_that_is_not_ours_is_ignored(shop: Any, known: bool) -> Non
         config = shop.memory.pipelines.config("shop", "deploy-staging")
         execution["id"] = shop.memory.pipelines._new(config, {"type": "manual"})
     assert shop.echo(execution) == "ignored"
+
+
+def test_a_refused_run_waits_for_the_one_that_holds_its_sequence_though_nobody_has_heard_of_it(shop: Any) -> None:
+    """Orca doubles a start and Echo tells first of the one that was refused: found by the simulator."""
+    spare = staging(shop)
+    pipelines = shop.memory.pipelines
+    holder = pipelines._new(pipelines.config("shop", "deploy-staging"), spare["trigger"])
+    pipelines.advance(holder, to="4")
+    pipelines.refuse_fence(spare["id"], f"execution {holder} (attempt 0) already holds sequence 1")
+    shop.echo(spare)
+    assert shop.outcomes("staging") == []
+    pipelines.advance(holder)
+    shop.tick(4)
+    assert shop.outcomes("staging") == [(1, "succeeded")]
+
+
+def test_the_rollout_of_an_older_execution_is_read_by_itself(shop: Any) -> None:
+    """One list reads the newest rollouts only."""
+    first = staging(shop)
+    for _ in range(21):
+        shop.finish(staging(shop))
+    shop.memory.pipelines.advance(first["id"])
+    shop.echo(first)
+    assert dict(shop.outcomes("staging"))[1] == "succeeded"

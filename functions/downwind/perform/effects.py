@@ -6,15 +6,17 @@ from typing import Any
 
 from downwind import logs
 from downwind.errors import DownwindError, Refused, TransientError
+from downwind.events.cloud_build import read_build
 from downwind.model.catalog import Environment, Registered
 from downwind.model.event import ImageReference
 from downwind.model.patterns import path_matches
 from downwind.perform import announce, bundles, ledger
 from downwind.perform.world import World
+from downwind.ports import Trigger
 from downwind.reconcile import names
 from downwind.reconcile.facts import NewFact, Snapshot
 from downwind.reconcile.follow import started_body
-from downwind.reconcile.recording import image_fact
+from downwind.reconcile.recording import image_fact, record_build
 from downwind.reconcile.releases import START_REFUSED
 from downwind.reconcile.rollouts import Rollout
 from downwind.reconcile.steps import (
@@ -22,6 +24,7 @@ from downwind.reconcile.steps import (
     Append,
     CancelRollout,
     Compare,
+    FindBuilds,
     Observe,
     Record,
     RenderBundle,
@@ -58,6 +61,8 @@ class Effects:
                 self._compare(step)
             case StartBuild():
                 self._start_build(step)
+            case FindBuilds():
+                self._find_builds(step)
             case ResolveImage():
                 self._resolve(step)
             case RenderBundle():
@@ -144,6 +149,17 @@ class Effects:
             return
         body = {"kind": "build-started", "attempt": step.attempt, "build": build, "commit": step.commit}
         self._create(NewFact(name=f"{step.prefix}started.{step.attempt}", body=body))
+
+    def _find_builds(self, step: FindBuilds) -> None:
+        """What messages would have said, of the trigger that `app apply` has resolved; the oldest success is the first."""
+        rule, identifier = self.registered.application.build, self.registered.trigger_id
+        if rule is None or identifier is None:
+            return
+        trigger = Trigger(id=identifier, name=rule.trigger, project=rule.project, location=rule.location)
+        found = [read_build(each) for each in reversed(self.world.builds.find(trigger, step.commit))]
+        facts = [fact for event in found for fact in record_build(event, self.registered).facts]
+        new = {fact.name: fact for fact in reversed(facts) if fact.name not in self.snapshot.facts}
+        self._create(*new.values())
 
     def _resolve(self, step: ResolveImage) -> None:
         try:
@@ -254,9 +270,8 @@ class Effects:
         )
 
     def _search(self, step: SearchRollout) -> None:
-        environment = self._environment(step.environment)
-        if not self._find(environment, step.n, step.attempt, step.claimed):
-            self.snapshot.searched.add((step.environment, step.n, step.attempt))
+        self._find(self._environment(step.environment), step.n, step.attempt, step.claimed)
+        self.snapshot.searched.add((step.environment, step.n, step.attempt))
 
     def _find(self, environment: Environment, n: int, attempt: int, claimed: datetime) -> bool:
         """Executions that an attempt has started, whoever heard of it, into the snapshot."""

@@ -7,9 +7,9 @@ from downwind.model.catalog import Environment, Registered
 from downwind.model.execution import Execution
 from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Snapshot
-from downwind.reconcile.rollouts import Again, Outcome, Rollout, Run, decide, end_of
+from downwind.reconcile.rollouts import Again, Outcome, Rollout, Run, decide, end_of, spare_only
 from downwind.reconcile.steps import CancelRollout, Collector, Observe, SearchRollout, TriggerRollout
-from downwind.timing import Timing
+from downwind.timing import Timing, look_now
 
 
 def follow(
@@ -33,14 +33,7 @@ def follow(
         if snapshot.tick is None or age <= timing.lease:
             collector.wait("the worker that claimed it, or the tick that takes over", **about)
         elif rollout.n < newest_claimed and (environment.name, rollout.n, rollout.attempt) not in snapshot.searched:
-            collector.add(
-                SearchRollout(
-                    environment=environment.name,
-                    n=rollout.n,
-                    attempt=rollout.attempt,
-                    claimed=rollout.first_claim.created,
-                )
-            )
+            collector.add(_search(environment, rollout))
         elif rollout.n < newest_claimed:
             result = Outcome(status="superseded", reason=f"superseded by {newest_claimed} before it was triggered")
             _record_outcome(registered, rollout, prefix, result, collector, about)
@@ -57,7 +50,7 @@ def follow(
             continue
         seen = snapshot.executions.get(run.execution)
         cancelling = rollout.attempt in rollout.cancels
-        if seen is None and snapshot.tick is not None and _look_now(_age(now, run), timing, often=cancelling):
+        if seen is None and snapshot.tick is not None and look_now(_age(now, run), timing, often=cancelling):
             collector.add(Observe(execution=run.execution))
         elif seen is not None and seen.judgment is not None:
             collector.wait("a manual judgment", **about)
@@ -66,6 +59,11 @@ def follow(
         if rollout.n < newest_claimed and environment.on_newer == "cancel_waiting" and seen is not None:
             _cancel_waiting(environment, rollout, seen, newest_claimed, snapshot, collector)
     if open_runs:
+        return
+    asked = (environment.name, rollout.n, rollout.attempt)
+    if spare_only(rollout) and asked not in snapshot.searched:
+        # The fence let another one by, of which nobody has heard yet: that one decides.
+        collector.add(_search(environment, rollout))
         return
     decided = decide(rollout, newer_claimed=rollout.n < newest_claimed)
     if isinstance(decided, Again):
@@ -150,11 +148,10 @@ def _age(now: datetime, run: Run) -> float:
     return (now - run.started).total_seconds()
 
 
-def _look_now(age: float, timing: Timing, *, often: bool) -> bool:
-    """First after `look_first`, then every `look_every`, or on every tick. Each moment falls into two ticks, since ticks
-    come neither exactly in time nor all."""
-    since = age - timing.look_first
-    return often or (since >= 0 and since % timing.look_every < 2 * timing.tick)
+def _search(environment: Environment, rollout: Rollout) -> SearchRollout:
+    return SearchRollout(
+        environment=environment.name, n=rollout.n, attempt=rollout.attempt, claimed=rollout.first_claim.created
+    )
 
 
 def _trigger(rollout: Rollout, attempt: int, epoch: int, environment: Environment, *, search: bool) -> TriggerRollout:

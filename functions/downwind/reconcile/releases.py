@@ -8,8 +8,8 @@ from downwind.model.patterns import repository_key, tag_for
 from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Snapshot
 from downwind.reconcile.log import LogEntry
-from downwind.reconcile.steps import Collector, ResolveImage, StartBuild
-from downwind.timing import Timing
+from downwind.reconcile.steps import Collector, FindBuilds, ResolveImage, StartBuild
+from downwind.timing import Timing, look_now
 
 START_REFUSED = "build-start"
 """The leaf of the fact that Cloud Build would not start a build for good."""
@@ -36,6 +36,9 @@ def images_of(
         return {name: given[name] for name in sorted(wanted)}
     late = now - entry.created > timedelta(seconds=timing.wait)
     waiting = _Waiting(registered, entry, late, collector)
+    if registered.application.build is not None and not late:
+        age = (now - entry.created).total_seconds()
+        waiting.look = snapshot.tick is not None and look_now(age, timing)
     if entry.build is not None:
         found = _images_of_build(registered, entry, entry.build, snapshot, waiting)
     else:
@@ -74,6 +77,8 @@ class _Waiting:
         self.entry = entry
         self.late = late
         self.collector = collector
+        self.look = False
+        """Is Cloud Build to be asked on this tick?"""
 
     def wait(self, what: str) -> None:
         if not self.late:
@@ -82,6 +87,11 @@ class _Waiting:
         application = self.registered.application.name
         reason = f"abandoned: waited a day for {what}"
         self.block("abandoned", reason, application)
+
+    def wait_for_build(self, what: str) -> None:
+        if self.look:
+            self.collector.add(FindBuilds(commit=self.entry.commit))
+        self.wait(what)
 
     def block(self, leaf: str, reason: str, application: str) -> None:
         name = f"{names.release(application, self.entry.commit)}blocked.{leaf}"
@@ -96,7 +106,7 @@ def _images_of_build(
     events = snapshot.under(f"{prefix}event/{names.encode(build)}/") if prefix else []
     success = next((fact for fact in events if fact.body["status"] == "SUCCESS"), None)
     if success is None:
-        waiting.wait(f"build {build} to succeed")
+        waiting.wait_for_build(f"build {build} to succeed")
         return None
     return _by_name(success)
 
@@ -123,7 +133,7 @@ def _winner_images(
         _start(prefix, entry.commit, snapshot, now, timing, waiting)
         return None
     what = f"build {', '.join(sorted(latest.keys() - failed.keys()))}" if latest else "a build of this commit"
-    waiting.wait(what)
+    waiting.wait_for_build(what)
     return None
 
 
@@ -141,7 +151,7 @@ def _start(prefix: str, commit: str, snapshot: Snapshot, now: datetime, timing: 
         epoch = int(newest.body["epoch"]) + 1
         waiting.collector.add(StartBuild(commit=commit, prefix=prefix, attempt=0, epoch=epoch, search=True))
         return
-    waiting.wait("the build that was started")
+    waiting.wait_for_build("the build that was started")
 
 
 def _resolved(

@@ -72,7 +72,7 @@ def read_rollouts(application: Application, environment: Environment, snapshot: 
     """Every rollout that was listed whole, by number. Where the list was cut, the last one may be half: it is left out."""
     prefix = names.rollouts(application.name, environment.name)
     cut = bool(snapshot.loaded.get(prefix))
-    return snapshot.remember(f"{prefix} cut: {cut}", lambda: _grouped(prefix, snapshot, cut=cut))
+    return snapshot.remember(f"{prefix} cut: {cut}", prefix, lambda: _grouped(prefix, snapshot, cut=cut))
 
 
 def _grouped(prefix: str, snapshot: Snapshot, *, cut: bool) -> dict[int, Rollout]:
@@ -126,6 +126,12 @@ def end_of(execution: Execution) -> dict[str, Any]:
         "message": execution.message,
         "began": execution.started is not None,
     }
+
+
+def spare_only(rollout: Rollout) -> bool:
+    """Has the fence refused a run of the newest attempt, and let none by that we know?"""
+    fences = {(run.end or {}).get("fence") for run in rollout.runs_of(rollout.attempt)}
+    return "refused" in fences and "passed" not in fences
 
 
 def decide(rollout: Rollout, *, newer_claimed: bool) -> Outcome | Again:

@@ -45,6 +45,13 @@ class StartBuild:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindBuilds:
+    """Ask Cloud Build for the builds of a commit that an entry waits for: a message that never came is no reason to wait."""
+
+    commit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveImage:
     """Ask the registry once for the digest behind a tag that names the commit."""
 
@@ -119,6 +126,7 @@ Step = (
     | Append
     | Compare
     | StartBuild
+    | FindBuilds
     | ResolveImage
     | RenderBundle
     | TriggerRollout

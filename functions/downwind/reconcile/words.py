@@ -191,6 +191,7 @@ _STEPS: dict[type, Callable[[Any], str]] = {
         f"did a path of the application change from {short(step.before)} to {short(step.after)}?"
     ),
     steps.StartBuild: lambda step: f"a build of {short(step.commit)} is to be started",
+    steps.FindBuilds: lambda step: f"Cloud Build is to be asked for builds of {short(step.commit)}",
     steps.ResolveImage: lambda step: f"the registry is to be asked for {step.image}:{step.tag}",
     steps.RenderBundle: lambda step: f"manifests of {short(step.commit)} for {step.environment} are to be rendered",
     steps.TriggerRollout: lambda step: f"{step.environment} {step.n} is to be triggered",

@@ -12,6 +12,7 @@ from downwind.reconcile.steps import (
     Append,
     CancelRollout,
     Compare,
+    FindBuilds,
     Observe,
     Record,
     RenderBundle,
@@ -172,6 +173,7 @@ STEPS: list[tuple[Step, str]] = [
     ),
     (Compare(before=A, after=B), "did a path of the application change from aaaaaaa to bbbbbbb?"),
     (StartBuild(commit=A, prefix="p", attempt=0, epoch=1, search=False), "a build of aaaaaaa is to be started"),
+    (FindBuilds(commit=A), "Cloud Build is to be asked for builds of aaaaaaa"),
     (ResolveImage(commit=A, image="gcr.io/shop", tag="v1"), "the registry is to be asked for gcr.io/shop:v1"),
     (
         RenderBundle(environment="staging", commit=A, manifests_commit=A, images={}, inputs="i"),
