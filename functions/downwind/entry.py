@@ -20,7 +20,7 @@ from downwind.events.limits import PUBSUB_LIMIT, WEBHOOK_LIMIT
 from downwind.events.sources import PARSERS
 from downwind.model.event import Ignored, Message
 from downwind.perform import parking, record
-from downwind.perform.tick import tick
+from downwind.perform.tick import tick, time_of
 from downwind.perform.world import World
 from downwind.ports import Secrets
 from downwind.reconcile import names
@@ -92,8 +92,7 @@ def on_message(kind: str, request: "Request") -> Answer:
 
 def on_tick(request: "Request") -> Answer:
     def work(here: Instance, message: Message) -> str:
-        published = datetime.fromisoformat(message.published) if message.published else datetime.now(UTC)
-        return tick(here.world, published)
+        return tick(here.world, time_of(message.published, datetime.now(UTC)))
 
     return _guarded(request, "ticks", work)
 

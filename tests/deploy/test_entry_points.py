@@ -64,6 +64,13 @@ def test_a_function_of_the_upload_serves_alone(
     assert {each.name.removeprefix(event) for each in downwind_world.ports.ledger.list(event)} >= {"raw", "parked.0"}
 
 
+def test_a_tick_whose_time_cannot_be_read_does_not_come_again(
+    serve: Callable[[str], Any], authorization: Authorization
+) -> None:
+    message = {"messageId": uuid.uuid4().hex, "publishTime": "yesterday", "data": "e30="}
+    assert serve("on_tick").post(json.dumps({"message": message}).encode(), authorization) == (204, b"")
+
+
 def test_in_the_cloud_no_message_is_taken_without_a_token(
     interpreter: Any, uploaded: Path, downwind_world: DownwindWorld, tmp_path: Path
 ) -> None:

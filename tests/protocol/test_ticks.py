@@ -1,6 +1,9 @@
 """The tick: one at a time, a marker goes only when nothing is open, and nobody starves."""
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+
+import pytest
 
 from downwind.errors import TransientError
 from downwind.events.sources import PARSERS
@@ -14,6 +17,26 @@ def test_two_ticks_of_one_period_are_one(shop: Any) -> None:
     published = shop.memory.clock()
     assert ticking.tick(shop.world, published) != "another instance has this tick"
     assert ticking.tick(shop.world, published) == "another instance has this tick"
+
+
+NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("published", "time"),
+    [
+        ("2026-11-20T09:20:06.109Z", datetime(2026, 11, 20, 9, 20, 6, 109000, UTC)),
+        ("2026-11-20T09:20:06.123456789Z", datetime(2026, 11, 20, 9, 20, 6, 123456, UTC)),
+        ("2026-11-20T10:20:06+01:00", datetime(2026, 11, 20, 10, 20, 6, tzinfo=timezone(timedelta(hours=1)))),
+        ("2026-11-20T09:20:06", datetime(2026, 11, 20, 9, 20, 6, tzinfo=UTC)),
+        (None, NOW),
+        ("yesterday", NOW),
+        ("2026-02-30T00:00:00Z", NOW),
+        ("2026", NOW),
+    ],
+)
+def test_the_time_of_a_tick_is_when_it_was_published_or_else_now(published: str | None, time: datetime) -> None:
+    assert ticking.time_of(published, NOW) == time
 
 
 def test_a_marker_stands_while_its_worker_is_between_marker_and_facts(shop: Any) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from downwind import logs
 from downwind.errors import DownwindError
@@ -21,6 +21,16 @@ BUDGET = 240.0
 """and seconds spent on them."""
 PATROL_SLOTS = 60
 _INDEXED = re.compile(r"index/repository/(?P<key>[0-9a-f]{32})/(?P<name>[^/]+)")
+
+
+def time_of(published: str | None, now: datetime) -> datetime:
+    """When the message was published (RFC 3339; without a zone, UTC); `now` where it does not say so in a form that can be
+    read, since sending it again would not help."""
+    try:
+        time = datetime.fromisoformat(published or "")
+    except ValueError:
+        return now
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def tick(world: World, published: datetime) -> str:
