@@ -39,15 +39,21 @@ def find(world: World, word: str) -> list[Subject]:
     word = word.strip()
     if "@" in word:
         word = word.rpartition("@")[2]
-    found = _by_name(world, word)
-    if not found and _HEX.fullmatch(word):
-        found = _in_logs(world, word) or _at_tips(world, word)
+    found = _named(world, word)
     if not found:
         raise Refused(
             f"nothing is known of {word!r}: looked for an event, commit, digest, build or execution of that name in the "
             "ledger, in the logs of all environments, and at the tips of the catalog's repositories",
             fix="give 7 characters or more; a message that says nothing to us leaves no trace, `downwind events read` tells why",
         )
+    return found
+
+
+def _named(world: World, word: str) -> list[Subject]:
+    """All that the word names, or nothing. Refused when that is too much."""
+    found = _by_name(world, word)
+    if not found and _HEX.fullmatch(word):
+        found = _in_logs(world, word) or _at_tips(world, word)
     commits = sorted({each.id for each in found if each.kind == "commit"})
     if len(commits) > 1 or len(found) > _MANY:
         raise Refused(
@@ -63,7 +69,7 @@ def commit(world: World, word: str) -> str:
         return word
     if not _HEX.fullmatch(word):
         raise Refused(f"{word!r} is no commit", fix="give at least 7 hex digits: git rev-parse HEAD")
-    ids = [each.id for each in find(world, word) if each.kind == "commit"]
+    ids = [each.id for each in _named(world, word) if each.kind == "commit"]
     if not ids:
         raise Refused(f"no commit that begins with {word} is known here", fix="give the full id: git rev-parse REF")
     return ids[0]
