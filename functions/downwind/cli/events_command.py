@@ -10,7 +10,7 @@ import click
 from downwind.errors import Refused
 from downwind.events import fields
 from downwind.events.describe import to_json
-from downwind.events.envelope import read_message
+from downwind.events.envelope import PUBLISHED, read_message
 from downwind.events.limits import PUBSUB_LIMIT, WEBHOOK_LIMIT, load_json
 from downwind.events.sources import PARSERS
 from downwind.events.webhook import unproved
@@ -101,9 +101,10 @@ def _is_envelope(body: bytes) -> bool:
         document = fields.obj(load_json(body, limit=PUBSUB_LIMIT), "the body")
     except Refused:
         return False
+    if isinstance(document.get("message"), dict) or "subscription" in document or document.get("type") == PUBLISHED:
+        return True
     data = document.get("data")
-    wrapped = isinstance(data, dict) and ("message" in data or "@type" in data)
-    return isinstance(document.get("message"), dict) or "subscription" in document or wrapped
+    return isinstance(data, dict) and ("message" in data or "@type" in data)
 
 
 def _content(file: BinaryIO, name: str) -> bytes:

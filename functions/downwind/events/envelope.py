@@ -20,7 +20,7 @@ from downwind.events import fields
 from downwind.events.limits import PUBSUB_LIMIT, check_size, load_json
 from downwind.model.event import Message
 
-_PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
+PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
 _METADATA = "x-goog-pubsub-"
 _TOPIC = re.compile(r"(?://pubsub\.googleapis\.com/)?(projects/[^/]+/topics/[^/]+)")
 # Headers of HTTP itself, of proxies and of Google's front end are not attributes; Authorization least of all.
@@ -48,9 +48,9 @@ def read_message(headers: Mapping[str, str], body: bytes) -> Message:
         raise Refused("the body is no JSON object", fix="expected a Pub/Sub push body")
     if "specversion" in document and ("data" in document or "data_base64" in document):
         content = _event_data(document)
-        if document.get("type") == _PUBLISHED or (isinstance(content, dict) and "message" in content):
+        if document.get("type") == PUBLISHED or (isinstance(content, dict) and "message" in content):
             return _wrapped(content, event_id=document.get("id"), source=document.get("source"))
-    elif "message" in document or "subscription" in document or lower.get("ce-type") == _PUBLISHED:
+    elif "message" in document or "subscription" in document or lower.get("ce-type") == PUBLISHED:
         return _wrapped(document, event_id=lower.get("ce-id"), source=lower.get("ce-source"))
     elif "context" in document and "data" in document:
         return _background(document)

@@ -33,6 +33,8 @@ def load_json(data: bytes, *, limit: int, depth: int = 64) -> Any:
     a surrogate pair. Of a repeated key the last one counts. The reasons never quote the document.
     """
     check_size(len(data), limit)
+    if not data:
+        raise Refused("the body is empty")
     _check_shape(data, depth)
     try:
         value = json.loads(data.decode("utf-8-sig"), parse_int=_integer, parse_float=_float, parse_constant=_constant)

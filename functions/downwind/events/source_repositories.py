@@ -22,8 +22,8 @@ def parse(message: Message) -> tuple[Event, ...] | Ignored:
     Ignored when no branch or tag is left, or the repository itself was created or deleted.
     """
     body = fields.obj(load_json(message.data, limit=PUBSUB_LIMIT), "the message")
-    name = fields.required(body.get("name"), "name")
-    if not _REPOSITORY.fullmatch(name):
+    name = fields.text(body.get("name"), "name")
+    if name is None or not _REPOSITORY.fullmatch(name):
         raise Refused(
             "name is not projects/PROJECT/repos/REPOSITORY",
             field="name",

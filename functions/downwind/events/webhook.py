@@ -126,7 +126,8 @@ def _execution(execution: str | None) -> Outgoing | Ignored:
 def _execution_in(raw: bytes) -> str | None:
     """`content.executionId`, or `content.execution.id`, of an event of Echo (`{details, content, eventId}`)."""
     body = fields.obj(load_json(raw, limit=WEBHOOK_LIMIT), "the body")
-    fields.required(fields.obj(body.get("details"), "details").get("type"), "details.type")
+    if fields.text(fields.obj(body.get("details"), "details").get("type"), "details.type") is None:
+        raise Refused("X-GitHub-Event is missing, and the body is no event of Spinnaker's Echo", field="details.type")
     content = fields.obj(body.get("content"), "content")
     inner = fields.obj(content.get("execution"), "content.execution")
     return fields.text(content.get("executionId") or inner.get("id"), "content.executionId")

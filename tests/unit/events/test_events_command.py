@@ -1,5 +1,6 @@
 """`downwind events read`: its outputs, its exit codes, and that no file makes it show a traceback."""
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,36 @@ def test_headers_are_attributes_of_a_bare_payload(tmp_path: Path) -> None:
 def test_a_webhook_without_headers_is_refused_with_what_to_add(corpus: Path) -> None:
     result = run(corpus / "webhook/github-push.json", "--source", "webhook")
     assert (result.exit_code, "--headers FILE" in result.output) == (1, True)
+
+
+def test_a_webhook_of_an_unknown_sender_is_told_who_is_known(tmp_path: Path) -> None:
+    file = tmp_path / "headers"
+    file.write_text("X-Gitlab-Event: Push Hook\n")
+    refused = json.loads(run("-", "--source", "webhook", "--headers", file, "-o", "json", stdin=b"{}").output)
+    assert refused["refused"] == "X-GitHub-Event is missing, and the body is no event of Spinnaker's Echo"
+
+
+@pytest.mark.parametrize("name", ["github-push", "github-ping"])
+def test_a_webhook_given_as_a_notification_is_told_where_it_belongs(corpus: Path, name: str) -> None:
+    result = run(corpus / f"webhook/{name}.json", "--source", "push", "-o", "json")
+    assert (result.exit_code, "goes to `receive`" in json.loads(result.output).get("fix", "")) == (1, True)
+
+
+def test_a_message_in_a_cloud_event_of_base64_is_taken_out(corpus: Path) -> None:
+    message = {"message": {"data": base64.b64encode((corpus / "image/insert-digest.json").read_bytes()).decode()}}
+    event = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "//pubsub.googleapis.com/projects/p/topics/gcr",
+        "type": "google.cloud.pubsub.topic.v1.messagePublished",
+        "data_base64": base64.b64encode(json.dumps(message).encode()).decode(),
+    }
+    result = run("-", "--source", "image", "-o", "json", stdin=json.dumps(event).encode())
+    assert json.loads(result.output)["facts"][0]["action"] == "INSERT"
+
+
+def test_an_empty_message_is_said_to_be_empty() -> None:
+    assert json.loads(run("-", "--source", "push", "-o", "json", stdin=b"").output) == {"refused": "the body is empty"}
 
 
 def test_the_help_says_that_no_signature_is_checked() -> None:

@@ -106,7 +106,7 @@ def test_of_a_repeated_key_the_last_counts() -> None:
     assert load(b'{"a": 1, "a": 2}') == {"a": 2}
 
 
-@pytest.mark.parametrize("data", [b"", b"]", b"{]", b"[1,]", b"secret-text", b'{"secret-text"', b"[1] [2]"])
+@pytest.mark.parametrize("data", [b" ", b"]", b"{]", b"[1,]", b"secret-text", b'{"secret-text"', b"[1] [2]"])
 def test_what_is_not_json_is_refused_without_quoting_it(data: bytes) -> None:
     with pytest.raises(Refused) as caught:
         load(data)
