@@ -10,7 +10,9 @@ import pytest
 from google.api_core import exceptions
 from google.protobuf import duration_pb2, field_mask_pb2
 
+from downwind.local.calls import listens
 from downwind.local.pubsub import Broker
+from downwind.local.pubsub.grpc_face import serve
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,23 @@ def test_a_taken_port_is_an_error_that_leaves_nothing_behind(
     with pytest.raises((OSError, RuntimeError, SystemExit)):
         free_broker(tmp_path / "two", **{taken: getattr(standing, taken)})
     free_broker(tmp_path / "two")
+
+
+def test_who_finds_the_grpc_port_open_finds_the_rest_one_open_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The local world waits for one port of each part before it goes on."""
+    open_before = []
+
+    def serving(*arguments: Any) -> Any:
+        open_before.append(listens(broker.rest_port))
+        return serve(*arguments)
+
+    monkeypatch.setattr("downwind.local.pubsub.broker.serve", serving)
+    broker = Broker(tmp_path)
+    broker.start()
+    broker.stop()
+    assert open_before == [True]
 
 
 def test_unwrapped_metadata_carry_key_attempt_and_text_beyond_ascii(own_world: Any, endpoint: Any) -> None:

@@ -65,8 +65,9 @@ class Broker:
     def start(self) -> None:
         """Once in a broker's life. A port that is taken is an error, and leaves nothing running."""
         try:
-            self._grpc, self.port = serve(self.port, self._service.calls, self._service.streaming_pull)
             self._rest.start()
+            # After REST: who waits until the broker is there looks at this port.
+            self._grpc, self.port = serve(self.port, self._service.calls, self._service.streaming_pull)
             self._housekeeper.start()
             self._pusher.start()
         except BaseException:
