@@ -114,6 +114,8 @@ class HttpPart:
             response = self.unknown(request)
         except HTTPException as error:
             response = error.get_response(environ)
+        except RecursionError:
+            response = json_response({"error": {"code": 400, "message": "the body is nested too deeply"}}, 400)
         except Exception:
             log.exception("%s: %s %s failed", self.name, request.method, request.path)
             response = json_response({"error": {"code": 500, "message": f"{self.name} failed; see its log"}}, 500)

@@ -1,5 +1,6 @@
 """The local world answers programs of this machine, not what a browser asks for some page."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,21 @@ class Bare(HttpPart):
 
     def routes(self) -> list[object]:  # type: ignore[override]  # none
         return []
+
+
+def test_what_is_nested_too_deeply_to_be_read_is_the_callers_fault(tmp_path: Path) -> None:
+    class Reads(HttpPart):
+        name = "reads"
+
+        def routes(self) -> list[object]:  # type: ignore[override]
+            return [(("POST",), "/", lambda request: json.loads(request.get_data()))]
+
+    deep = b"[" * 100_000
+    assert Client(Reads()).post("/", data=deep).status_code == 400
+    storage = StorageServer(tmp_path)
+    answered = Client(storage).patch("/storage/v1/b/x/o/y", data=deep, content_type="application/json")
+    storage.stop()
+    assert answered.status_code == 400
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:4711", "localhost", "localhost:80", "[::1]:4711", "[::1]"])

@@ -66,7 +66,7 @@ def read_json(body: bytes) -> dict[str, Any]:
     """A JSON object; nothing at all is an empty one."""
     try:
         document = json.loads(body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise invalid("Parse Error") from error
     if not isinstance(document, dict):
         raise invalid("Parse Error")
