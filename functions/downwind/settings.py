@@ -34,6 +34,8 @@ class Settings:
     echo_secret: str | None = None
     cloud_build_endpoint: str | None = None
     """Only the local world sets it."""
+    pubsub_endpoint: str | None = None
+    """Where REST of the broker is; only the local world sets it."""
     registry_mirror: str | None = None
     """Host that answers for every registry, by whole name; only the local world sets it."""
     secrets_folder: str | None = None
@@ -51,6 +53,7 @@ _OPTIONAL = (
     "github_secrets",
     "echo_secret",
     "cloud_build_endpoint",
+    "pubsub_endpoint",
     "registry_mirror",
     "secrets_folder",
 )
@@ -72,7 +75,7 @@ def read_settings(environment: Mapping[str, str], *, receives: bool = True) -> S
         ]
         problems += [
             f"DOWNWIND_{name.upper()} is for the local world (DOWNWIND_LOCAL=1) only"
-            for name in ("certs_url", "cloud_build_endpoint", "registry_mirror")
+            for name in ("certs_url", "cloud_build_endpoint", "pubsub_endpoint", "registry_mirror")
             if values[name]
         ]
     if local and environment.get("K_SERVICE"):

@@ -123,7 +123,7 @@ def make_world(settings: Settings) -> World:
     def publisher() -> Any:
         from downwind.adapters.pubsub import PubsubPublisher
 
-        return PubsubPublisher(settings.project, prefix=settings.topic_prefix)
+        return PubsubPublisher(settings.project, prefix=settings.topic_prefix, endpoint=settings.pubsub_endpoint)
 
     lazy: Callable[[Callable[[], Any]], Any] = Lazy
     return World(

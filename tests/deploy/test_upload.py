@@ -44,6 +44,13 @@ def test_importing_main_loads_no_vendor_client(interpreter: Any, uploaded: Path)
     assert [name for name in found["all"] if name.startswith(VENDORS)] == []
 
 
+def test_publishing_loads_no_client_of_8_mib(interpreter: Any, uploaded: Path) -> None:
+    code = "import sys; sys.path.append('.'); from downwind.adapters.pubsub import PubsubPublisher; "
+    code += "PubsubPublisher('p', endpoint='http://127.0.0.1:1'); print(*sys.modules)"
+    loaded = interpreter.run("-c", code, folder=uploaded).split()
+    assert ("downwind.adapters.pubsub" in loaded, "google.pubsub_v1" in loaded) == (True, False)
+
+
 def test_importing_main_loads_our_own_modules_and_a_handful_of_python_s(interpreter: Any, uploaded: Path) -> None:
     modules = imported(interpreter, uploaded)["modules"]
     ours = [name for name in modules if name.split(".")[0] == "downwind"]

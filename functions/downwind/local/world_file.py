@@ -61,6 +61,7 @@ class LocalWorld:
             "DOWNWIND_BUNDLES_BUCKET": BUCKETS["bundles"],
             "DOWNWIND_GATE_URL": self.url("gate"),
             "DOWNWIND_CLOUD_BUILD_ENDPOINT": self.url("builds"),
+            "DOWNWIND_PUBSUB_ENDPOINT": self.url("pubsub_rest"),
             "DOWNWIND_REGISTRY_MIRROR": f"127.0.0.1:{self.ports['registry']}",
             "DOWNWIND_PUSH_AUDIENCE": self.url("functions"),
             "DOWNWIND_PUSH_EMAIL": EMAIL,

@@ -25,7 +25,8 @@ def publisher(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     )
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", host)
     project = f"port-{uuid.uuid4().hex}"
-    adapter = PubsubPublisher(project)
+    endpoint = request.getfixturevalue("broker").rest_url if request.param == "broker" else None
+    adapter = PubsubPublisher(project, endpoint=endpoint)
     make_topics(project)
     yield adapter
     adapter.close()
@@ -108,7 +109,7 @@ def test_a_missing_topic_or_subscription_is_for_people(publisher: Publisher, cal
 def test_a_prefix_goes_before_our_names_and_never_before_googles(broker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", broker.host)
     make_topics("prefixed", prefix="dev-", topics=("cloud-builds", "gcr", "dev-dead-letters"))
-    adapter = PubsubPublisher("prefixed", prefix="dev-")
+    adapter = PubsubPublisher("prefixed", prefix="dev-", endpoint=broker.rest_url)
     for topic in ("cloud-builds", "gcr", "dead-letters"):
         assert adapter.publish(topic, b"x", {})
     assert [data for _ack, _attributes, data in adapter.pull("dead-letters", 10)] == [b"x"]
