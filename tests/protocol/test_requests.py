@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from downwind.errors import TransientError
+
 BY_REQUEST = ("    after: staging\n", "    after: staging\n    promotion: request\n")
 
 
@@ -35,9 +37,28 @@ def test_the_push_after_an_ordered_deploy_still_links_to_the_push_before(shop: A
 
 def test_images_by_digest_need_no_build(shop: Any, digest: Any) -> None:
     _, commit = shop.commit("refs/heads/elsewhere")
-    shop.request("deploy", "staging", commit=commit, images={shop.IMAGE: digest("mine")})
+    mine = shop.memory.registry.push(shop.IMAGE)
+    shop.request("deploy", "staging", commit=commit, images={shop.IMAGE: mine})
     assert len(shop.executions("staging")) == 1
-    assert digest("mine").encode() in shop.memory.bundles.read("shop/staging/rollout/1.yaml").data
+    assert mine.encode() in shop.memory.bundles.read("shop/staging/rollout/1.yaml").data
+
+
+def test_an_image_that_its_registry_does_not_have_is_not_rolled_out(shop: Any, digest: Any) -> None:
+    _, commit = shop.commit("refs/heads/elsewhere")
+    shop.request("deploy", "staging", commit=commit, images={shop.IMAGE: digest("mine")})
+    assert reasons(shop) == [f"the registry has no {shop.IMAGE}@{digest('mine')}"]
+    assert shop.log("staging") == []
+
+
+def test_an_order_waits_for_a_registry_that_does_not_answer(shop: Any) -> None:
+    _, commit = shop.commit("refs/heads/elsewhere")
+    mine = shop.memory.registry.push(shop.IMAGE)
+    shop.memory.registry.fail(TransientError("planned"), verb="exists")
+    with pytest.raises(TransientError):
+        shop.send("request", order(commit, "staging") | {"images": {shop.IMAGE: mine}})
+    kind, message = shop.sent[-1]
+    assert shop.deliver(kind, message) == "recorded"
+    assert len(shop.executions("staging")) == 1
 
 
 def test_a_promotion_by_request_takes_the_newest_success(new_shop: Any) -> None:
@@ -122,5 +143,5 @@ def test_an_id_that_another_order_had_already_is_parked_not_swallowed(shop: Any)
     assert shop.send("request", order(commit, "production")) == "parked"
 
 
-def order(commit: str, environment: str) -> dict[str, str]:
+def order(commit: str, environment: str) -> dict[str, Any]:
     return {"id": "42", "verb": "deploy", "application": "shop", "environment": environment, "commit": commit}

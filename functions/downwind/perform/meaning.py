@@ -106,7 +106,9 @@ def _recordings(world: World, event: Event, touched: Sequence[Registered]) -> li
         case Image():
             return _images(world, event, touched) if touched else []
         case Request():
-            return [(each, record_request(event, each)) for each in touched]
+            recordings = [(each, record_request(event, each)) for each in touched]
+            _ordered_images(world, event)
+            return recordings
         case Execution():
             hints = Hints(executions=frozenset({event.execution}))
             return [(each, Recording(hints=hints)) for each in touched]
@@ -135,6 +137,14 @@ def _images(world: World, event: Image, touched: Sequence[Registered]) -> list[t
             recording = record_image(event, each, pointers, labelled())
         found.append((each, recording))
     return found
+
+
+def _ordered_images(world: World, event: Request) -> None:
+    """Refused for an image that is nowhere: what a build or a registry tells of is there, an order may be mistyped. By now
+    all names are the catalog's, so that nobody can make us ask somewhere else."""
+    for name, digest in event.images.items():
+        if not world.registry.exists(name, digest):
+            raise Refused(f"the registry has no {name}@{digest}", field="images", fix="push it first")
 
 
 def _whole(world: World, event: Event) -> Event:

@@ -36,8 +36,9 @@ def hand_over(shop: Any, done: list[str]) -> None:
 
 def test_deploy_publishes_the_request_that_the_function_takes(cli: Any, shop: Any) -> None:
     commit = live_in_staging(shop)
+    mine = shop.memory.registry.push(IMAGE)
     done = cli.run(
-        "deploy", "shop", "production", "--commit", commit[:8], "--why", "CHG-1", "--image", f"{IMAGE}={DIGEST}"
+        "deploy", "shop", "production", "--commit", commit[:8], "--why", "CHG-1", "--image", f"{IMAGE}={mine}"
     )
     assert done.exit_code == 0, done.output
     request = published(shop)
@@ -50,7 +51,7 @@ def test_deploy_publishes_the_request_that_the_function_takes(cli: Any, shop: An
         "application": "shop",
         "environment": "production",
         "commit": commit,
-        "images": {IMAGE: DIGEST},
+        "images": {IMAGE: mine},
         "why": "CHG-1",
     }
     hand_over(shop, [])
