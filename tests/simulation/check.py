@@ -1,0 +1,231 @@
+"""What must hold at the end of a history, held against what really happened outside: git, Cloud Build, the cluster."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.outside import Letter
+from tests.simulation.shop import MALFORMED
+
+from downwind.model.execution import read_execution
+from downwind.perform import look
+from downwind.reconcile import names
+from downwind.reconcile.facts import Snapshot, decode_body
+from downwind.reconcile.steps import Observe, Record
+
+if TYPE_CHECKING:
+    from tests.simulation.history import History
+
+KINDS = ("double", "backward", "lost", "stuck", "parked_wrongly", "error")
+Found = tuple[str, str]
+
+
+def violations(history: "History") -> list[Found]:
+    found = [("error", f"{name}: {type(error).__name__}: {error}") for name, error in history.scheduler.errors]
+    found += [("lost", f"message {each} was acknowledged before it was recorded") for each in history.unrecorded]
+    found += [("stuck", f"still due two ticks after the last fault: {each}") for each in history.unsettled]
+    found += _cluster(history)
+    found += _parked(history)
+    found += _requests(history)
+    for application in history.kind.applications():
+        logs = {environment: _log(history, application, environment) for environment in history.kind.environments}
+        found += _order(history, application, logs["staging"])
+        for environment, log in logs.items():
+            found += _environment(history, application, environment, log)
+        if "production" in logs:
+            found += _promoted(history, application, logs)
+    found += _open(history)
+    return found
+
+
+def _cluster(history: "History") -> Iterator[Found]:
+    """At most one rollout per sequence, never backwards: as the cluster saw it."""
+    holders: dict[tuple[str, str, int], str] = {}
+    highest: dict[tuple[str, str], int] = {}
+    for each in history.spinnaker.applied:
+        where = (each.application, each.environment)
+        key = (*where, each.sequence)
+        if holders.setdefault(key, each.execution) != each.execution:
+            yield "double", f"{'/'.join(where)} {each.sequence} was rolled out by two executions"
+        if each.sequence < highest.get(where, 0):
+            yield "backward", f"{'/'.join(where)} {each.sequence} was rolled out after {highest[where]}"
+        highest[where] = max(each.sequence, highest.get(where, 0))
+
+
+def _order(history: "History", application: str, log: list[dict[str, Any]]) -> Iterator[Found]:
+    """Entries of one ref follow the ref: each is a state that the ref had, later than the one before it."""
+    at: dict[str, int] = {}
+    for entry in log:
+        if entry["by"] != "push":
+            continue
+        ref = entry["ref"]
+        states = [move for move in history.outside.moves if move.ref == ref]
+        past = [
+            index
+            for index, move in enumerate(states)
+            if move.object == entry["object"] and move.at <= entry["appended"] and index > at.get(ref, -1)
+        ]
+        if not past:
+            yield "backward", f"{application} entry {entry['n']} brings {ref} back to {entry['commit'][:7]}"
+            return
+        # The earliest that fits: the benefit of the doubt for commits that came twice.
+        at[ref] = past[0]
+
+
+def _environment(history: "History", application: str, environment: str, log: list[dict[str, Any]]) -> Iterator[Found]:
+    """In the end the newest: of what was pushed, of what was built, of what was ordered."""
+    where = f"{application}/{environment}"
+    numbers = [entry["n"] for entry in log]
+    if numbers != list(range(1, len(log) + 1)):
+        yield "lost", f"{where} has entries {numbers}"
+    if environment == "staging":
+        for ref in _unadmitted(history, log):
+            yield "lost", f"{where}: the tip of {ref} is not its newest entry"
+    complete = [entry for entry in log if entry["commit"] in history.outside.built]
+    if not complete:
+        return
+    newest = complete[-1]
+    outcomes = _outcomes(history, application, environment)
+    outcome = outcomes.get(newest["n"])
+    if outcome is None:
+        yield "lost", f"{where} {newest['n']} is the newest that is complete, and has no outcome"
+        return
+    yield from _truth(history, application, environment, newest["n"], outcome)
+    for number in _claimed(history, application, environment) - outcomes.keys():
+        yield "stuck", f"{where} {number} was claimed and has no outcome"
+
+
+def unadmitted(history: "History") -> bool:
+    """Is there a tip that is not in the log?"""
+    return any(_unadmitted(history, _log(history, each, "staging")) for each in history.kind.applications())
+
+
+def _unadmitted(history: "History", log: list[dict[str, Any]]) -> list[str]:
+    newest = {entry["ref"]: entry["object"] for entry in log if entry.get("ref")}
+    tips = {ref: history.outside.tip(ref) for ref in history.kind.refs}
+    return [ref for ref, tip in tips.items() if tip is not None and newest.get(ref) != tip]
+
+
+def _truth(
+    history: "History", application: str, environment: str, number: int, outcome: dict[str, Any]
+) -> Iterator[Found]:
+    """The newest may fail for what really went wrong in Spinnaker, and for nothing else."""
+    where = f"{application}/{environment} {number}"
+    runs = [read_execution(each) for each in history.spinnaker.executions.values()]
+    mine = [
+        run
+        for run in runs
+        if (run.downwind_application, run.downwind_environment, run.sequence) == (application, environment, number)
+    ]
+    status = outcome["status"]
+    if status == "succeeded":
+        if not any(run.deployed for run in mine):
+            yield "lost", f"{where} is said to have succeeded, and no run deployed"
+    elif any(run.deployed for run in mine):
+        yield "lost", f"{where} was deployed and is said to have {status}: {outcome['reason']}"
+    elif not mine:
+        yield "lost", f"{where} {status} and was never started: {outcome['reason']}"
+    elif status == "superseded":
+        yield "lost", f"{where} is the newest and superseded: {outcome['reason']}"
+    elif not any(_went_wrong(run) for run in mine):
+        yield "lost", f"{where} {status} for no cause in Spinnaker: {outcome['reason']}"
+
+
+def _went_wrong(run: Any) -> bool:
+    """A person stopped it, or it died for good; a refused fence alone is no cause."""
+    return bool(run.stopped or run.deploying or (run.status == "TERMINAL" and run.fence == "passed"))
+
+
+def _promoted(history: "History", application: str, logs: dict[str, list[dict[str, Any]]]) -> Iterator[Found]:
+    succeeded = [
+        number for number, each in _outcomes(history, application, "staging").items() if each["status"] == "succeeded"
+    ]
+    taken = [entry["upstream_sequence"] for entry in logs["production"] if entry["by"] == "promotion"]
+    if taken != sorted(set(taken)):
+        yield "backward", f"{application}/production promoted {taken}"
+    if succeeded and max(succeeded) not in taken:
+        yield "lost", f"{application}/production never took staging {max(succeeded)}"
+
+
+def _parked(history: "History") -> Iterator[Found]:
+    """Only what nobody can make sense of, and what Pub/Sub gave up."""
+    for each in history.stores["ledger"].peek("parked/"):
+        body = decode_body(each.name, each.data or b"")
+        if body["topic"] == "dead-letters" or "announced." in each.name or body["kind"] != "parked":
+            continue
+        letter = next(one for one in history.pubsub.letters if one.message.id == body["message"])
+        if letter.kind != "request" or letter.message.data != MALFORMED:
+            yield "parked_wrongly", f"{letter.kind} {letter.message.id}: {body['reason']}"
+
+
+def _requests(history: "History") -> Iterator[Found]:
+    """Every order that was recorded became an entry, once."""
+    ledger = history.stores["ledger"]
+    for letter in history.pubsub.letters:
+        if (
+            letter.kind != "request"
+            or letter.message.id in history.pubsub.dropped
+            or not ledger.peek(letter.event + "recorded")
+        ):
+            continue
+        body = json.loads(letter.message.data)
+        log = _log(history, body["application"], body["environment"])
+        entries = [entry["n"] for entry in log if entry.get("request") == body["id"]]
+        if len(entries) != 1:
+            yield "double" if entries else "lost", f"request {body['id']} became entries {entries}"
+
+
+def _open(history: "History") -> Iterator[Found]:
+    for each in history.stores["work"].peek("open/"):
+        yield "stuck", f"marker {each.name} {each.metadata.get('hints', '')} is still open"
+
+
+def due_now(history: "History") -> list[str]:
+    """What the rules would do this very moment with what is recorded; what Gate would say is not asked for."""
+    found = []
+    for registered in history.registered:
+        seen = look.View(registered=registered, snapshot=Snapshot())
+        look.load(history.world, seen)
+        found += [
+            f"{registered.application.name}: {type(step).__name__} {step.fact.name if isinstance(step, Record) else ''}"
+            for step in look.decide(history.world, seen, history.clock()).steps
+            if not isinstance(step, Observe)
+        ]
+    return found
+
+
+def is_recorded(history: "History", letter: Letter) -> bool:
+    """Recorded, ignored or parked stands beside the event before the acknowledgement."""
+    if letter.kind == "execution":
+        return True
+    standing = {each.name.removeprefix(letter.event) for each in history.stores["ledger"].peek(letter.event)}
+    return bool(standing & {"recorded", "ignored", "parked.0"})
+
+
+def _log(history: "History", application: str, environment: str) -> list[dict[str, Any]]:
+    """Oldest first, with the moment in the history at which each was appended."""
+    found = []
+    for each in history.stores["ledger"].peek(names.log(application, environment)):
+        from tests.simulation.history import START
+
+        body = dict(decode_body(each.name, each.data or b""))
+        found.append({**body, "appended": (each.created - START).total_seconds()})
+    return found[::-1]
+
+
+def _outcomes(history: "History", application: str, environment: str) -> dict[int, dict[str, Any]]:
+    found = {}
+    for each in history.stores["ledger"].peek(names.rollouts(application, environment)):
+        if each.name.endswith("/outcome"):
+            body = dict(decode_body(each.name, each.data or b""))
+            found[int(body["n"])] = body
+    return found
+
+
+def _claimed(history: "History", application: str, environment: str) -> set[int]:
+    found = set()
+    for each in history.stores["ledger"].peek(names.rollouts(application, environment)):
+        body = decode_body(each.name, each.data or b"")
+        if body["kind"] == "claim":
+            found.add(int(body["n"]))
+    return found

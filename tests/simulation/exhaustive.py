@@ -1,0 +1,328 @@
+"""Nothing left to chance: every point of a flow times every fault there, all pairs of them, and all orders of six messages.
+
+A flow is a calm beginning, then a window in which faults strike, then the end of the day. The points of a window are counted
+by a run without faults; a pair's second fault is looked for in the run that its first one has made.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import permutations
+
+from tests.simulation.fate import Written
+from tests.simulation.history import PERIOD, History
+from tests.simulation.run import silence
+from tests.simulation.shop import KINDS, SHORT_KINDS, Kind
+
+from downwind.errors import UnknownOutcome
+from downwind.model.execution import read_execution
+from downwind.reconcile import names
+
+Faults = Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    flow: str
+    faults: dict[int, str]
+    violations: list[tuple[str, str]]
+
+
+def _until(history: History, met: Callable[[], bool]) -> None:
+    """One thing after another until it is so; the window opens just then."""
+    _calm(history, over=True)
+    while not met():
+        _next(history)
+        assert history.scheduler.now < 3600, "the flow never came to its window"
+    _calm(history, over=False)
+
+
+def _calm(history: History, *, over: bool) -> None:
+    history.fate.over = over
+
+
+def _next(history: History) -> None:
+    history.outside.started()
+    moment = history.scheduler.next_at
+    if moment is None or moment > (history.scheduler.now // PERIOD + 1) * PERIOD:
+        history.scheduler.run((history.scheduler.now // PERIOD + 1) * PERIOD)
+        history.tick()
+    else:
+        history.scheduler.run(moment)
+
+
+def _told(history: History, kind: str, status: str | None = None) -> bool:
+    return any(
+        each.kind == kind and not each.settled and status in (None, each.message.attributes.get("status"))
+        for each in history.pubsub.letters
+    )
+
+
+def _window(history: History, kind: str, ticks: int) -> None:
+    """Until the newest message of that kind is settled, and so many ticks more."""
+    letter = next(each for each in reversed(history.pubsub.letters) if each.kind == kind)
+    while not letter.settled:
+        _next(history)
+    _rest(history)
+    for _ in range(ticks):
+        history._minute()
+    _rest(history)
+
+
+def _rest(history: History) -> None:
+    while history.scheduler.workers:
+        _next(history)
+
+
+def _push(history: History, ticks: int) -> None:
+    """Its build is told of only afterwards."""
+    outside = history.outside
+    outside.announces_builds = False
+    _until(history, lambda: True)
+    outside.push(history.kind.refs[0])
+    _window(history, "push", ticks)
+    outside.announces_builds = True
+    if not history.kind.starts:
+        outside.build(outside.commits[0], history.kind.refs[0])
+
+
+def _build(history: History, ticks: int) -> None:
+    history.outside.push(history.kind.refs[0])
+    _until(history, lambda: _told(history, "build", "SUCCESS"))
+    _window(history, "build", ticks)
+
+
+def _image(history: History, ticks: int) -> None:
+    history.outside.push(history.kind.refs[0])
+    _until(history, lambda: _told(history, "image"))
+    _window(history, "image", ticks)
+
+
+def _execution(history: History, ticks: int) -> None:
+    history.outside.push(history.kind.refs[0])
+    executions = history.spinnaker.executions
+    _until(history, lambda: any(each["status"] == "SUCCEEDED" for each in executions.values()))
+    _window(history, "execution", ticks)
+
+
+def _request(history: History, ticks: int) -> None:
+    history.outside.push(history.kind.refs[0])
+    _until(history, lambda: len(history.spinnaker.applied) == 1 and history._ended())
+    history.outside.request("staging", history.outside.commits[0])
+    _window(history, "request", ticks)
+
+
+def _tick(history: History, ticks: int) -> None:
+    """A claim whose post came to an unknown end, as old as its lease; `ticks` more than the one that takes over."""
+    history.spinnaker.fail(UnknownOutcome("Gate did not answer"), verb="start")
+    history.outside.push(history.kind.refs[0])
+    _until(history, lambda: history.spinnaker.posts == 1)
+    _calm(history, over=True)
+    history._quiet()
+    history.scheduler.run((history.scheduler.now // PERIOD + 2) * PERIOD - 1)
+    _calm(history, over=False)
+    for _ in range(1 + ticks):
+        history._minute()
+    _rest(history)
+
+
+def _whole(history: History, ticks: int) -> None:
+    """From the push to the end of the day; in production with a second release that comes while the first one waits."""
+    history.outside.push(history.kind.refs[0])
+    if "production" in history.kind.environments:
+        executions = history.spinnaker.executions
+        _until(history, lambda: any(read_execution(each).judgment for each in executions.values()))
+        history.outside.push(history.kind.refs[0])
+    else:
+        _until(history, lambda: True)
+    for _ in range(30 if ticks else 0):
+        if history._ended() and history.spinnaker.executions:
+            break
+        history._minute()
+
+
+MESSAGES: dict[str, Callable[[History, int], None]] = {
+    "push": _push,
+    "build": _build,
+    "image": _image,
+    "request": _request,
+    "execution": _execution,
+    "tick": _tick,
+}
+FLOWS: dict[str, tuple[Kind, Callable[[History, int], None]]] = {
+    **{f"{name}, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], flow) for name, flow in MESSAGES.items()},
+    **{f"{name}, {SHORT_KINDS[1].name}": (SHORT_KINDS[1], MESSAGES[name]) for name in ("push", "build", "tick")},
+    f"image, {SHORT_KINDS[2].name}": (SHORT_KINDS[2], _image),
+    **{f"a release, {kind.name}": (kind, _whole) for kind in SHORT_KINDS},
+    "a release over another that waits": (KINDS[0], _whole),
+}
+"""What is played, and its window."""
+TICKS = 2
+"""ticks in which single faults strike after the message itself; pairs strike while it is handled, however often it comes"""
+
+
+def play(
+    flow: str, faults: Faults, off: frozenset[str] = frozenset(), *, backwards: bool = False, ticks: int = TICKS
+) -> tuple[Written, Failure | None]:
+    """The fate, with what it was asked; and what did not hold."""
+    kind, window = FLOWS[flow]
+    fate = Written(faults, backwards=backwards)
+    history = History(0, fate=fate, kind=kind, off=off)
+    try:
+        window(history, ticks)
+        history.settle()
+        violations = history.verdict().violations
+    except AssertionError as error:
+        violations = [("stuck", str(error))]
+    return fate, Failure(flow, dict(faults), violations) if violations else None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One single fault, or with `pairs` every second one after it."""
+
+    flow: str
+    faults: Faults
+    backwards: bool
+    pairs: bool
+    off: frozenset[str]
+
+    def run(self) -> tuple[int, list[Failure]]:
+        silence()
+        if not self.pairs:
+            failure = play(self.flow, self.faults, self.off, backwards=self.backwards)[1]
+            return 1, [failure] if failure else []
+        fate, _ = play(self.flow, self.faults, self.off, ticks=0)
+        (first,) = self.faults
+        seconds = [(index, kind) for index in range(first + 1, len(fate.offered)) for kind in fate.offered[index]]
+        found = (play(self.flow, {**self.faults, index: kind}, self.off, ticks=0)[1] for index, kind in seconds)
+        return len(seconds), [failure for failure in found if failure]
+
+
+def jobs_of(flow: str, off: frozenset[str], *, pairs: bool) -> list[Job]:
+    jobs = []
+    whole = FLOWS[flow][1] is _whole
+    for backwards in (False,) if whole else (False, True):
+        fate, _ = play(flow, {}, backwards=backwards)
+        jobs += [
+            Job(flow, {index: kind}, backwards, False, off)
+            for index, kinds in enumerate(fate.offered)
+            for kind in kinds
+        ]
+    if pairs and not whole:
+        fate, _ = play(flow, {}, ticks=0)
+        jobs += [
+            Job(flow, {index: kind}, False, True, off) for index, kinds in enumerate(fate.offered) for kind in kinds
+        ]
+    return jobs
+
+
+def orders() -> Iterator[tuple[int, ...]]:
+    """Every order of every choice of up to six messages; what is left out comes afterwards."""
+    for count in range(1, 7):
+        yield from permutations(range(6), count)
+
+
+def play_order(order: tuple[int, ...], off: frozenset[str] = frozenset()) -> Failure | None:
+    """Two pushes in a row and all that is told of them: push, WORKING, image, SUCCESS, and push, SUCCESS of the newer."""
+    silence()
+    history = History(0, fate=Written({}), kind=SHORT_KINDS[0], off=off)
+    held = history.pubsub.held = []
+    for _ in range(2):
+        history.outside.push(history.kind.refs[0])
+        history.scheduler.run(history.scheduler.now + 250)
+    history.pubsub.held = None
+    told = {
+        (each.kind, each.message.attributes.get("status"), held.index(each) >= len(held) // 2): each for each in held
+    }
+    first = [told["push", None, False], told["build", "WORKING", False], told["image", None, False]]
+    six = [*first, told["build", "SUCCESS", False], told["push", None, True], told["build", "SUCCESS", True]]
+    try:
+        for index in order:
+            history.pubsub.replay(six[index])
+            history.scheduler.run(history.scheduler.now + 7)
+        for letter in held:
+            if not letter.settled:
+                history.pubsub.replay(letter)
+        history.settle()
+        violations = history.verdict().violations
+    except AssertionError as error:
+        violations = [("stuck", str(error))]
+    return Failure(f"order {order}", {}, violations) if violations else None
+
+
+def main(*, pairs: bool, jobs: int, off: frozenset[str], quiet: bool) -> int:
+    began = time.monotonic()
+    counts: Counter[str] = Counter()
+    failures: list[Failure] = []
+    with ProcessPoolExecutor(jobs) as pool:
+        for flow in FLOWS:
+            todo = jobs_of(flow, off, pairs=pairs)
+            for job, (runs, found) in zip(todo, pool.map(Job.run, todo, chunksize=4), strict=True):
+                counts["pairs" if job.pairs else "singles"] += runs
+                failures += found
+            if not quiet:
+                print(
+                    f"{flow}: {counts['singles']} singles, {counts['pairs']} pairs, {len(failures)} failures so far",
+                    flush=True,
+                )
+        everything = list(orders())
+        failures += [each for each in pool.map(partial(play_order, off=off), everything, chunksize=20) if each]
+    counts["orders"] = len(everything)
+    if not quiet:
+        print(f"orders of up to six messages: {len(everything)}, {len(failures)} failures so far")
+        for each in failures[:20]:
+            print(f"{each.flow} {each.faults}: {each.violations[0]}")
+    line = {**counts, "failures": len(failures), "seconds": round(time.monotonic() - began, 1)}
+    print(json.dumps(line))
+    return 1 if failures else 0
+
+
+def copies(history: History, count: int) -> tuple[int, int]:
+    """So many deliveries of one push at once, and of its build's end: entries made, executions started."""
+    for kind in ("push", "build"):
+        if kind == "push":
+            history.outside.push(history.kind.refs[0])
+        else:
+            _until(history, lambda: _told(history, "build", "SUCCESS"))
+        letter = next(each for each in reversed(history.pubsub.letters) if each.kind == kind)
+        for _ in range(count):
+            history.pubsub.replay(letter)
+        while not letter.settled or history.scheduler.workers:
+            _next(history)
+    history.settle()
+    assert not history.verdict().violations, history.verdict().violations
+    log = history.stores["ledger"].peek(names.log("shop", "staging"))
+    return len(log), len(history.spinnaker.executions)
+
+
+def replayed(history: History, count: int) -> int:
+    """Plays some releases to their end, then their messages again in a shuffled order: effects that came of it."""
+    for _ in range(3):
+        history.outside.push(history.kind.refs[0])
+        history.settle()
+        history.fate.over = False
+    before = _effects(history)
+    letters = [letter for letter in history.pubsub.letters if letter.kind != "execution"]
+    for index in range(count):
+        history.pubsub.replay(letters[(index * 7919) % len(letters)])
+        if index % 500 == 499:
+            history.scheduler.run(history.scheduler.now + 20)
+    history.settle()
+    return _effects(history) - before
+
+
+def _effects(history: History) -> int:
+    """Whatever a person or another system could notice."""
+    return (
+        history.spinnaker.posts
+        + len(history.spinnaker.cancellations)
+        + len(history.outside.builds.runs)
+        + len(history.publisher.published)
+        + len(history.stores["ledger"].peek("environment/"))
+        + len(history.stores["bundles"].peek(""))
+    )

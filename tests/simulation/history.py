@@ -1,0 +1,336 @@
+"""One history: a day of pushes and faults, then quiet, then what must hold. Everything in it follows from the seed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
+from random import Random
+from typing import Any
+
+import yaml
+from tests.simulation import check
+from tests.simulation.fate import Fate, Rates
+from tests.simulation.outside import Letter, Outside, PubSub
+from tests.simulation.ports import Points, Port, SimulatedStore
+from tests.simulation.scheduler import Scheduler, Worker
+from tests.simulation.shop import KINDS, MALFORMED, REPOSITORY, SHORT_KINDS, TOPICS, TRIGGER, Kind, pipeline
+from tests.simulation.spinnaker import Spinnaker
+
+from downwind.adapters.memory_builds import MemoryBuilds
+from downwind.adapters.memory_publisher import MemoryPublisher
+from downwind.adapters.memory_registry import MemoryRegistry
+from downwind.adapters.memory_repository import MemoryRepository
+from downwind.adapters.plain_renderer import PlainRenderer
+from downwind.errors import TransientError
+from downwind.events.sources import PARSERS
+from downwind.model.catalog import Registered
+from downwind.model.patterns import repository_key
+from downwind.model.read_catalog import read_application
+from downwind.perform import applications, record
+from downwind.perform.catalog import apply
+from downwind.perform.tick import PATROL_SLOTS, tick
+from downwind.perform.world import World
+from downwind.ports import StoredObject
+from downwind.reconcile import due, names
+from downwind.timing import CLOUD_TIMING
+
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+PERIOD = CLOUD_TIMING.tick
+FEWEST_POINTS = 200
+_SLOT = int(names.repository_index(repository_key(REPOSITORY)).split("/")[2][:8], 16) % PATROL_SLOTS
+_REVISIONS = (due.RENDERER, f"{due.RENDERER}-next")
+
+
+class _Engine(PlainRenderer):
+    """Plain YAML, and each content once for all histories: engines are not what is tried here."""
+
+    def render(self, files: Mapping[str, bytes]) -> list[dict[str, Any]]:
+        return [dict(each) for each in _rendered(tuple(sorted(files.items())))]
+
+
+@lru_cache(maxsize=16)
+def _rendered(files: tuple[tuple[str, bytes], ...]) -> tuple[dict[str, Any], ...]:
+    return tuple(PlainRenderer().render(dict(files)))
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What one history came to. `violations`: (kind, sentence)."""
+
+    seed: int
+    points: int = 0
+    crashes: int = 0
+    spare: int = 0
+    violations: list[tuple[str, str]] = field(default_factory=list)
+    trace: list[str] = field(default_factory=list)
+
+
+class History:
+    def __init__(
+        self, seed: int, *, fate: Fate | None = None, kind: Kind | None = None, off: frozenset[str] = frozenset()
+    ) -> None:
+        self.seed = seed
+        self.random = random = Random(seed)
+        self.short = fate is None and seed % 10 != 0
+        self.kind = kind or random.choice(SHORT_KINDS if self.short else KINDS)
+        self.fate = fate or Fate(random, Rates())
+        self.scheduler = Scheduler()
+        self.points = Points(self.scheduler, self.fate)
+        calm = fate is not None
+        self.two_revisions = not calm and random.random() < 0.5
+        self.skew = 0.0 if calm else random.choice((0.0, 30.0, -30.0, 240.0, -240.0))
+        self.publisher = MemoryPublisher()
+        self.pubsub = PubSub(self.scheduler, self.fate, self.publisher, self.clock)
+        self.pubsub.handle = self._handle
+        self.outside = Outside(
+            scheduler=self.scheduler,
+            fate=self.fate,
+            kind=self.kind,
+            pubsub=self.pubsub,
+            repository=MemoryRepository(),
+            builds=MemoryBuilds(),
+            registry=MemoryRegistry(),
+        )
+        self.spinnaker = Spinnaker(
+            self.scheduler,
+            self.fate,
+            self.clock,
+            self._echo,
+            off=off,
+            skew=self.skew,
+            serial=calm or random.random() < 0.7,
+        )
+        self.stores = {
+            name: SimulatedStore(self.points, name, self.clock) for name in ("ledger", "work", "catalog", "bundles")
+        }
+        self.world = self._world()
+        self.scheduler.on_switch = self._switch
+        self.unrecorded: list[str] = []
+        self.unsettled: list[str] = []
+        self.ticks = 0
+        self._set_up()
+
+    def clock(self) -> datetime:
+        return START + timedelta(seconds=self.scheduler.now)
+
+    def _world(self) -> World:
+        outside = self.outside
+        return World(
+            **self.stores,
+            bundles_bucket="acme-bundles",
+            repository=Port(self.points, "repository", outside.repository),
+            builds=Port(self.points, "builds", outside.builds, effects=("run",)),
+            registry=Port(self.points, "registry", outside.registry),
+            renderer=_Engine(),
+            pipelines=Port(self.points, "pipelines", self.spinnaker, effects=("start",)),
+            publisher=Port(self.points, "publisher", self.publisher),
+            timing=CLOUD_TIMING,
+            monotonic=lambda: self.scheduler.now,
+            side_by_side=self.points.side_by_side,
+        )
+
+    def _set_up(self) -> None:
+        outside = self.outside
+        outside.repository.create(REPOSITORY)
+        outside.builds.add_trigger(TRIGGER)
+        for application in self.kind.applications():
+            for environment in self.kind.environments:
+                self.spinnaker.save(pipeline(application, environment))
+        catalog, ledger = _applied(self.kind)
+        self.stores["catalog"].restore(catalog)
+        self.stores["ledger"].restore(ledger)
+
+    @property
+    def registered(self) -> tuple[Registered, ...]:
+        return applications.read(self.world.catalog, self.kind.applications())
+
+    # workers
+
+    def _switch(self, worker: Worker) -> None:
+        due.RENDERER = _REVISIONS[worker.revision]
+
+    def _revision(self) -> int:
+        return self.random.randrange(2) if self.two_revisions else 0
+
+    def _handle(self, letter: Letter, then: Callable[[bool], None]) -> None:
+        acknowledged: list[bool] = []
+
+        def work() -> None:
+            try:
+                record.handle(self.world, PARSERS[letter.kind], TOPICS[letter.kind], letter.message)
+            except TransientError as error:
+                self.scheduler.trace.append(f"  not acknowledged: {error}")
+                return
+            acknowledged.append(True)
+            if not check.is_recorded(self, letter):
+                self.unrecorded.append(letter.message.id)
+            if self.fate.chance(self.fate.rates.duplicate / 3):
+                acknowledged.clear()  # the acknowledgement itself was lost
+
+        name = f"{letter.kind}:{letter.message.id}.{letter.attempts}"
+        self.scheduler.spawn(name, work, lambda _lived: then(bool(acknowledged)), revision=self._revision())
+
+    def _echo(self, execution: str) -> None:
+        self.pubsub.publish("execution", b"", {"source": "spinnaker", "execution": execution})
+
+    def tick(self) -> None:
+        """Cloud Scheduler's minute; its message too can be late, lost or doubled."""
+        published = self.clock()
+
+        def run() -> None:
+            self.ticks += 1
+
+            def work() -> None:
+                try:
+                    tick(self.world, published)
+                except TransientError as error:
+                    self.scheduler.trace.append(f"  tick not acknowledged: {error}")
+
+            self.scheduler.spawn(f"tick:{self.ticks}", work, lambda _lived: None, revision=self._revision())
+
+        if self.fate.chance(0.03):
+            return
+        delay = self.fate.random.choice((0.1, 0.1, 0.1, 15.0, 70.0)) if self.fate.chance(0.5) else 0.1
+        self.scheduler.after(delay, run)
+        if self.fate.chance(self.fate.rates.duplicate / 2):
+            self.scheduler.after(delay + self.fate.latency() * 30, run)
+
+    # the day
+
+    def play(self) -> Verdict:
+        self._plan()
+        horizon = 150.0 if self.short else self.random.choice((300.0, 420.0, 600.0))
+        minutes = 1
+        while minutes * PERIOD < horizon:
+            self.scheduler.run(minutes * PERIOD)
+            self.outside.started()
+            self.tick()
+            minutes += 1
+        self.scheduler.run(horizon)
+        self.settle()
+        for _ in range(5):
+            if self.scheduler.points >= FEWEST_POINTS:
+                break
+            self.fate.over = False  # little has happened: the next day
+            self.outside.push(self.random.choice(self.kind.refs), False)
+            self._minute()
+            self.settle()
+        return self.verdict()
+
+    def _plan(self) -> None:
+        """What people do and when. Most days are short, so that there can be many."""
+        random, outside, after = self.random, self.outside, self.scheduler.after
+        refs = self.kind.refs
+        at = 1.0
+        for _ in range(random.randrange(1, 3) if self.short else random.randrange(2, 5)):
+            after(at, outside.push, random.choice(refs), random.random() < 0.12)
+            at += random.choice((0.3, 2.0, 20.0, 90.0))
+        span = 120 if self.short else 300
+        plans: list[tuple[float, Callable[[], object]]] = [
+            (0.2, partial(outside.force, random.choice(refs))),
+            (0.1, partial(outside.delete, random.choice(refs))),
+            (0.2, self._request),
+            (0.15, partial(outside.build_again, refs[0])),
+            (self.fate.rates.lag, partial(outside.lag, random.randrange(1, 3), random.choice((5.0, 60.0)))),
+            (0.25, self._replay),
+            (0.15, self._restart),
+            (0.1, partial(self.pubsub.publish, "request", MALFORMED)),
+        ]
+        for chance, act in plans:
+            if random.random() < chance:
+                after(random.random() * span, act)
+
+    def _request(self) -> None:
+        if self.outside.commits:
+            self.outside.request(self.random.choice(self.kind.environments), self.random.choice(self.outside.commits))
+
+    def _replay(self) -> None:
+        for letter in self.random.sample(self.pubsub.letters, min(4, len(self.pubsub.letters))):
+            self.pubsub.replay(letter)
+
+    def _restart(self) -> None:
+        ended = [each.execution for each in self.spinnaker.applied]
+        if ended:
+            self.spinnaker.restart(self.random.choice(ended))
+
+    # the end of the day
+
+    def settle(self) -> None:
+        """Faults end; what is under way ends; two ticks later nothing recorded may be due."""
+        self.fate.over = True
+        self.outside.repository.lag(REPOSITORY, 0)
+        self._quiet()
+        for _ in range(2):
+            self._minute()
+        self._quiet()
+        self.unsettled = check.due_now(self)
+        for _ in range(60):
+            if self._ended():
+                break
+            self._minute()
+        if check.unadmitted(self):
+            self._jump_to_patrol()  # a push that nobody announced
+        for _ in range(60):
+            if self._ended():
+                break
+            self._minute()
+
+    def _quiet(self) -> None:
+        """Until every message is settled and no worker is left."""
+        for _ in range(1000):
+            if not self.pubsub.waiting and not self.scheduler.workers:
+                return
+            self.outside.started()
+            moment = self.scheduler.next_at
+            assert moment is not None, "a message waits and nothing will bring it"
+            self.scheduler.run(moment)
+
+    def _minute(self) -> None:
+        now = self.scheduler.now
+        self.scheduler.run((now // PERIOD + 1) * PERIOD)
+        self.outside.started()
+        self.tick()
+        self.scheduler.run(self.scheduler.now + 5)
+
+    def _ended(self) -> bool:
+        self.outside.started()
+        runs = any(each["status"] in {"RUNNING", "NOT_STARTED"} for each in self.spinnaker.executions.values())
+        busy = runs or self.scheduler.workers or self.scheduler.next_at is not None
+        return not busy and not self.stores["work"].peek("open/")
+
+    def _jump_to_patrol(self) -> None:
+        """Nothing is open, so the ticks until then would do nothing."""
+        period = int(self.clock().timestamp()) // PERIOD
+        missing = (_SLOT - period - 1) % PATROL_SLOTS
+        self.scheduler.run(self.scheduler.now + missing * PERIOD)
+        for _ in range(3):
+            self._minute()
+
+    def verdict(self) -> Verdict:
+        found = Verdict(
+            seed=self.seed,
+            points=self.scheduler.points,
+            crashes=self.scheduler.crashes,
+            spare=self.spinnaker.spare,
+            trace=self.scheduler.trace,
+        )
+        found.violations = check.violations(self)
+        return found
+
+
+@lru_cache(maxsize=16)
+def _applied(kind: Kind) -> tuple[tuple[StoredObject, ...], tuple[StoredObject, ...]]:
+    """Catalog and ledger as `downwind app apply` leaves them, made once by that very code."""
+    from downwind.adapters.memory import MemoryWorld
+
+    memory = MemoryWorld()
+    memory.repository.create(REPOSITORY)
+    memory.builds.add_trigger(TRIGGER)
+    for application in kind.applications():
+        text = kind.catalog(application)
+        apply(memory.world, read_application(yaml.safe_load(text)), text.encode())
+    return tuple(_all(memory.catalog)), tuple(_all(memory.ledger))
+
+
+def _all(store: Any) -> list[StoredObject]:
+    return [found for each in store.list("") if (found := store.read(each.name)) is not None]

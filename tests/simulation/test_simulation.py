@@ -1,0 +1,151 @@
+"""The simulator finds nothing in a few histories, finds what it should when a layer is gone, and repeats itself exactly."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.simulation import exhaustive
+from tests.simulation.check import violations
+from tests.simulation.fate import Written
+from tests.simulation.history import History
+from tests.simulation.run import play_one, run, trace_hash
+from tests.simulation.shop import SHORT_KINDS
+from tests.simulation.spinnaker import Applied
+from tests.simulation.story import tell
+
+ROOT = Path(__file__).parents[2]
+PURE = ("events", "model", "reconcile", "render", "perform")
+OUTSIDE = {
+    "time",
+    "random",
+    "uuid",
+    "secrets",
+    "os",
+    "socket",
+    "threading",
+    "subprocess",
+    "requests",
+    "asyncio",
+    "tempfile",
+}
+
+
+@pytest.mark.parametrize("first", [0, 1_000_000])
+def test_a_hundred_histories_break_nothing(first: int) -> None:
+    total = run(100, first)
+    assert total.failed == []
+    assert total.violations == 0
+    assert total.histories == 100
+    assert total.fewest_points >= 200
+    assert total.crashes >= 100
+
+
+def test_the_same_seed_is_the_same_history_whatever_the_hash_seed() -> None:
+    told = set()
+    for hash_seed in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.simulation", "--histories", "10", "--seed", "77", "--json"],
+            cwd=ROOT,
+            env={"PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told.add(json.loads(done.stdout)["trace_sha256"])
+    assert told == {run(10, 77).trace_sha256}
+
+
+def test_without_fences_the_same_histories_go_wrong() -> None:
+    """The checks can fail: a spare run and a stale one come through where nobody stops them."""
+    off = frozenset({"fence", "guard", "correlation", "search"})
+    total = run(150, 0, off)
+    assert total.double > 0
+
+
+def test_what_did_not_happen_is_found() -> None:
+    history = History(0, fate=Written({}), kind=SHORT_KINDS[0])
+    history.outside.push(history.kind.refs[0])
+    history.settle()
+    assert violations(history) == []
+    standing = history.spinnaker.applied[0]
+    history.spinnaker.applied.append(
+        Applied(application="shop", environment="staging", sequence=1, execution="other", at=0)
+    )
+    assert [kind for kind, _ in violations(history)] == ["double"]
+    history.spinnaker.applied[:] = [
+        Applied(application="shop", environment="staging", sequence=2, execution="later", at=0),
+        standing,
+    ]
+    assert [kind for kind, _ in violations(history)] == ["backward"]
+    history.spinnaker.applied[:] = [standing]
+    history.stores["ledger"].delete(
+        next(each.name for each in history.stores["ledger"].list("") if each.name.endswith("/outcome"))
+    )
+    assert "lost" in {kind for kind, _ in violations(history)}
+    history.outside.push(history.kind.refs[0])
+    assert any("the tip of refs/heads/main" in text for _, text in violations(history))
+
+
+def test_a_story_tells_the_faults_and_the_end() -> None:
+    verdict = play_one(3)
+    told = tell(verdict)
+    assert told.endswith("Everything holds.")
+    assert "git                refs/" in told
+    assert trace_hash(verdict) == trace_hash(play_one(3))
+
+
+@pytest.mark.parametrize("flow", ["push, plain", "execution, plain"])
+def test_every_fault_at_every_point_of_a_message(flow: str) -> None:
+    jobs = [job for job in exhaustive.jobs_of(flow, frozenset(), pairs=False) if not job.backwards]
+    assert len(jobs) > 100
+    assert [failure for job in jobs for failure in job.run()[1]] == []
+
+
+@pytest.mark.parametrize("flow", list(exhaustive.FLOWS))
+def test_every_flow_ends_well_without_faults(flow: str) -> None:
+    fate, failure = exhaustive.play(flow, {})
+    assert failure is None
+    assert fate.asked > 20
+
+
+def test_some_orders_of_six_messages() -> None:
+    orders = list(exhaustive.orders())
+    assert len(orders) == 1956
+    assert [found for order in orders[::40] if (found := exhaustive.play_order(order))] == []
+
+
+def test_the_code_that_is_played_reaches_the_world_through_ports_only() -> None:
+    """Else the simulator would not see it: no clock, no randomness, no thread, no file."""
+    found = []
+    for package in PURE:
+        for path in sorted((ROOT / "functions/downwind" / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names: list[str] = []
+                if isinstance(node, ast.Import):
+                    names = [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom):
+                    names = [node.module or ""]
+                elif isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}:
+                    names = ["time"]
+                elif (
+                    isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"open", "input"}
+                ):
+                    names = ["os"]
+                found += [f"{path.name}: {ast.unparse(node)}" for name in names if name.split(".")[0] in OUTSIDE]
+    assert found == []
+
+
+def test_ten_thousand_copies_at_once_of_one_message_have_one_effect() -> None:
+    """A thousand here; scripts/simulate --storm plays ten."""
+    history = History(0, fate=Written({}), kind=SHORT_KINDS[0])
+    entries, executions = exhaustive.copies(history, 1000)
+    assert (entries, executions) == (1, 1)
+
+
+def test_old_messages_played_again_have_no_effect() -> None:
+    """Two hundred here; scripts/simulate --storm plays a hundred thousand."""
+    history = History(0, fate=Written({}), kind=SHORT_KINDS[0])
+    assert exhaustive.replayed(history, 200) == 0
