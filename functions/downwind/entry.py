@@ -17,7 +17,7 @@ from downwind.errors import DownwindError, PermanentError, Refused, TransientErr
 from downwind.events import webhook
 from downwind.events.envelope import read_message
 from downwind.events.limits import PUBSUB_LIMIT, WEBHOOK_LIMIT
-from downwind.events.sources import PARSERS
+from downwind.events.sources import PARSERS, TOPICS
 from downwind.model.event import Ignored, Message
 from downwind.perform import parking, record
 from downwind.perform.tick import tick, time_of
@@ -31,13 +31,6 @@ if TYPE_CHECKING:
     from flask import Request
 
 Answer = tuple[str, int]
-SOURCES = {
-    "push": "repo-pushes",
-    "build": "cloud-builds",
-    "image": "gcr",
-    "request": "rollout-requests",
-    "execution": "executions",
-}
 
 
 class Instance:
@@ -85,9 +78,9 @@ def on_message(kind: str, request: "Request") -> Answer:
     """One Pub/Sub message of one of the five sources."""
 
     def work(here: Instance, message: Message) -> str:
-        return record.handle(here.world, PARSERS[kind], SOURCES[kind], message)
+        return record.handle(here.world, PARSERS[kind], TOPICS[kind], message)
 
-    return _guarded(request, SOURCES[kind], work)
+    return _guarded(request, TOPICS[kind], work)
 
 
 def on_tick(request: "Request") -> Answer:

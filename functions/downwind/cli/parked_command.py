@@ -1,4 +1,4 @@
-"""`downwind parked`: messages that could not be handled."""
+"""`downwind parked`: messages that could not be handled. How they are replayed stands in `replay_command`."""
 
 import base64
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import click
 
 from downwind.cli.context import Session, pass_session
 from downwind.cli.output import columns, moment, output_option, show
+from downwind.cli.replay_command import replay_command
 from downwind.perform import parked
 
 _SHOWN = 4096
@@ -22,26 +23,32 @@ def parked_group() -> None:
     """Messages that could not be handled: recorded with the reason, acknowledged, and announced on deliveries."""
 
 
+parked_group.add_command(replay_command)
+
+
 @parked_group.command("list")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="At most so many.")
+@click.option("--all", "everything", is_flag=True, help="Those that were replayed, too.")
 @output_option
 @pass_session
-def list_command(session: Session, limit: int, output: str) -> None:
-    """List parked messages, newest first.
+def list_command(session: Session, limit: int, output: str, *, everything: bool) -> None:
+    """List parked messages, newest first. One that was replayed is parked no more.
 
     \b
     Examples:
       downwind parked list
+      downwind parked list --all
       downwind parked list -o json
     """
-    found, more = parked.listed(session.world, limit)
+    found, more = parked.listed(session.world, limit, everything=everything)
 
     def table() -> Iterator[str]:
         if not found:
             yield "nothing is parked"
             return
         rows = [
-            [moment(each.parked), each.event[:_EVENT], each.topic, each.message[:40], each.reason] for each in found
+            [moment(each.parked), each.event[:_EVENT], each.topic, each.message[:40], each.replayed or each.reason]
+            for each in found
         ]
         yield from columns(["PARKED", "EVENT", "TOPIC", "MESSAGE", "REASON"], rows)
         if more:
@@ -70,6 +77,7 @@ def show_command(session: Session, event: str, output: str) -> None:
     def table() -> Iterator[str]:
         about = {"EVENT": found.event, "PARKED": moment(found.parked), "REASON": found.reason, "TOPIC": found.topic}
         about |= {"MESSAGE": found.message, "PUBLISHED": found.published}
+        about |= {"REPLAYED": found.replayed} if found.replayed else {}
         yield from (f"{name:<11}{text or '-'}" for name, text in about.items())
         for name, text in sorted(found.attributes.items()):
             yield f"{'ATTRIBUTE':<11}{name}: {text}"
@@ -98,6 +106,8 @@ def _json(found: parked.Parked) -> dict[str, Any]:
         "reason": found.reason,
         "message": found.message,
         "topic": found.topic,
+        "number": found.number,
+        "replayed": found.replayed,
     }
 
 

@@ -1,4 +1,4 @@
-"""Which parser reads which source, for those who go by name."""
+"""Which parser reads which source, and which topic brings it, for those who go by name."""
 
 from collections.abc import Callable
 
@@ -14,3 +14,18 @@ PARSERS: dict[str, Parser] = {
     "request": request.parse,
     "execution": execution.parse,
 }
+
+TOPICS = {
+    "push": "repo-pushes",
+    "build": "cloud-builds",
+    "image": "gcr",
+    "request": "rollout-requests",
+    "execution": "executions",
+}
+
+
+def kind_of(topic: str) -> str | None:
+    """The source that a topic brings; also by the name of a subscription, which ends with its topic's or its function's name.
+    A prefix before it, or the rest of a resource name, does not matter."""
+    name = topic.replace("_", "-")
+    return next((kind for kind, known in TOPICS.items() if name.endswith((known, f"on-{kind}"))), None)

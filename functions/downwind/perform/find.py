@@ -77,7 +77,7 @@ def commit(world: World, word: str) -> str:
 
 def event_facts(world: World, prefixes: Sequence[str]) -> list[list[Fact]]:
     """raw, then what was made of it; for each event."""
-    queries = [Query(prefix=prefix, limit=20) for prefix in prefixes]
+    queries = [Query(prefix=prefix, limit=FACT_LIMIT) for prefix in prefixes]
     return [facts for facts, _ in ledger.load(world.ledger, queries)] if queries else []
 
 

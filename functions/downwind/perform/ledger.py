@@ -32,12 +32,18 @@ def load(store: Store, queries: Sequence[Query]) -> list[tuple[list[Fact], bool]
     """For each query its facts, ascending, and whether the list was cut at its limit."""
     limit = max(query.limit for query in queries)
     listed = store.list_all([query.prefix for query in queries], limit=limit)
-    large = [each.name for objects in listed for each in objects if "fact" not in each.metadata]
-    bodies = dict(zip(large, store.read_all(large), strict=True)) if large else {}
+    facts = {fact.name: fact for fact in read_listed(store, [each for objects in listed for each in objects])}
     return [
-        ([_fact(each, bodies.get(each.name)) for each in objects[: query.limit]], len(objects) >= query.limit)
+        ([facts[each.name] for each in objects[: query.limit]], len(objects) >= query.limit)
         for query, objects in zip(queries, listed, strict=True)
     ]
+
+
+def read_listed(store: Store, listed: Sequence[StoredObject]) -> list[Fact]:
+    """The facts of a list; those that are too large for its metadata are read."""
+    large = [each.name for each in listed if "fact" not in each.metadata]
+    bodies = dict(zip(large, store.read_all(large), strict=True)) if large else {}
+    return [_fact(each, bodies.get(each.name)) for each in listed]
 
 
 def read_fact(stored: StoredObject) -> Fact:

@@ -7,11 +7,12 @@ from downwind import logs
 from downwind.errors import DownwindError
 from downwind.model.event import Message
 from downwind.perform import announce, ledger, markers
+from downwind.perform.slots import in_slot
 from downwind.perform.world import World
 from downwind.ports import NewObject, StoredObject
 from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Hints, NewFact
-from downwind.reconcile.wanted import Query
+from downwind.reconcile.wanted import FACT_LIMIT, Query
 
 PARKED = "_parked"
 """Markers of parked messages that nobody was told of yet stand under this name, which no application can have."""
@@ -19,15 +20,20 @@ DEAD_LETTERS = "dead-letters"
 DEAD_LIMIT = 100
 TOLD_LIMIT = 200
 """Parked messages announced in one tick; the rest is for the next."""
+PATROLLED = 50
+"""Objects of the list of parked messages that one tick looks through: 3,000 in one round."""
 
 
-def park(world: World, prefix: str, message: Message, reason: str, about: Sequence[NewFact] = ()) -> None:
-    """Recorded, acknowledged, listed, replayable. `about`: pointers to the event, where it could be parsed."""
+def park(
+    world: World, prefix: str, message: Message, reason: str, about: Sequence[NewFact] = (), *, number: int = 0
+) -> None:
+    """Recorded, acknowledged, listed, replayable. `about`: pointers to the event, where it could be parsed. `number`: how often
+    it was parked and replayed before."""
     logs.warning(f"parked: {reason}", message_id=message.id)
     world.side_by_side(
         [lambda: world.ledger.create(ledger.raw_object(prefix, message)), lambda: world.work.create(marker(prefix))]
     )
-    parked = ledger.create(world.ledger, [*facts(prefix, message, reason), *about])[0]
+    parked = ledger.create(world.ledger, [*facts(prefix, message, reason, number), *about])[0]
     if parked is not None:
         tell(world, parked)
 
@@ -36,10 +42,10 @@ def marker(prefix: str) -> NewObject:
     return markers.of_event(PARKED, prefix, Hints())
 
 
-def facts(prefix: str, message: Message, reason: str) -> tuple[NewFact, NewFact]:
+def facts(prefix: str, message: Message, reason: str, number: int) -> tuple[NewFact, NewFact]:
     """Beside the event, and in the list of all that was parked."""
     body = {"kind": "parked", "reason": reason[:1500], "message": message.id, "topic": message.topic}
-    return NewFact(name=f"{prefix}parked.0", body=body), NewFact(name=names.parked(prefix), body=body)
+    return NewFact(name=f"{prefix}parked.{number}", body=body), NewFact(name=names.parked(prefix, number), body=body)
 
 
 def tell(world: World, parked: Fact) -> bool:
@@ -66,13 +72,27 @@ def tell_waiting(world: World, now: datetime) -> None:
 def _tell_one(world: World, waiting: StoredObject, now: datetime) -> bool:
     """False when the announcement was not taken."""
     prefix = f"event/{waiting.name.split('/')[2]}/"
-    found = {fact.name: fact for fact in ledger.load(world.ledger, [Query(prefix=prefix, limit=50)])[0][0]}
+    found = {fact.name: fact for fact in ledger.load(world.ledger, [Query(prefix=prefix, limit=FACT_LIMIT)])[0][0]}
     parked = [fact for name, fact in found.items() if name.startswith(f"{prefix}parked.")]
     told = [names.announced(fact.name) in found or tell(world, fact) for fact in parked]
     # The marker is written before the fact: without one its worker is still at it.
     if (parked and all(told)) or (not parked and markers.forsaken(waiting, now)):
         world.work.delete(waiting.name)
     return all(told)
+
+
+def find_untold(world: World, tick_id: int) -> None:
+    """The patrol of parked messages: one that nobody was told of, and whose marker is lost, gets one."""
+    listed = in_slot(world.ledger, "parked/", tick_id, PATROLLED)
+    prefixes = sorted({f"event/{each.name.removeprefix('parked/').partition('.')[0]}/" for each in listed})
+    if not prefixes:
+        return
+    loaded = ledger.load(world.ledger, [Query(prefix=prefix, limit=FACT_LIMIT) for prefix in prefixes])
+    for prefix, (found, _) in zip(prefixes, loaded, strict=True):
+        standing = {fact.name for fact in found}
+        parked = [name for name in standing if name.startswith(f"{prefix}parked.")]
+        if any(names.announced(name) not in standing for name in parked):
+            world.work.create(marker(prefix))
 
 
 def dead_letters(world: World) -> int:

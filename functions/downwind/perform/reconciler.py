@@ -69,10 +69,11 @@ def _questions(world: World, registered: Registered, hints: Hints, snapshot: Sna
     calls: list[Callable[[], None]] = []
     if hints.refs:
         calls.append(lambda: setattr(snapshot, "tips", ask_tips(world, repository)))
-    return calls + [partial(_ask_execution, world, snapshot, each) for each in sorted(hints.executions)]
+    return calls + [partial(ask_execution, world, snapshot, each) for each in sorted(hints.executions)]
 
 
-def _ask_execution(world: World, snapshot: Snapshot, identifier: str) -> None:
+def ask_execution(world: World, snapshot: Snapshot, identifier: str) -> None:
+    """Into the snapshot; where Gate does not answer, it is left open."""
     try:
         observe(world, snapshot, identifier)
     except DownwindError as error:

@@ -1,103 +1,56 @@
-"""One message: parsed, written down, then what it makes due. 204 once it is recorded, whatever becomes of the effects."""
+"""One message: read, written down, then what it makes due. 204 once it is recorded, whatever becomes of the effects."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from downwind import logs
-from downwind.errors import DownwindError, PermanentError, Refused, TransientError
+from downwind.errors import DownwindError, PermanentError, TransientError
 from downwind.model.catalog import RepositoryAddress
-from downwind.model.event import Event, Execution, Ignored, Message, Request
+from downwind.model.event import Message
 from downwind.perform import ledger, markers, parking
-from downwind.perform.meaning import Work, heard, meaning_of
+from downwind.perform.meaning import Meaning, Work
 from downwind.perform.parking import park
+from downwind.perform.reading import Again, Parser, Reading, read
 from downwind.perform.reconciler import ask_tips, reconcile
 from downwind.perform.world import World
-from downwind.reconcile import names
 from downwind.reconcile.facts import NewFact, RefTip, Snapshot
 from downwind.reconcile.recording import pointers
 
-Parser = Callable[[Message], "tuple[Event, ...] | Ignored"]
 Tips = Mapping[str, RefTip] | None
 
 
 def handle(world: World, parser: Parser, source: str, message: Message) -> str:
     """Raises only when the message could not be recorded. Says in a word what became of it:
     recorded, ignored, parked or duplicate."""
-    try:
-        events = parser(message)
-    except Refused as error:
-        prefix = names.event(*identity(source, message, ()))
-        if _seen(world, prefix):
-            return "duplicate"
-        park(world, prefix, message, error.reason)
-        return "parked"
-    if isinstance(events, Ignored):
-        logs.info(f"ignored: {events.reason}", message_id=message.id, source=source)
-        return "ignored"
-    prefix = names.event(*identity(source, message, events))
-    observed = Snapshot()
-    owners: list[str] = []
-    if isinstance(events[0], Execution):
-        owners = heard(world, events[0], observed)
-        if not owners:
-            return "ignored"
-    elif _seen(world, prefix):
-        if isinstance(events[0], Request) and not _same(world, prefix, message):
-            return _park_reused(world, source, message, events)
-        logs.info("duplicate", message_id=message.id, source=source)
-        return "duplicate"
-    try:
-        return _record(world, prefix, message, events, owners, observed)
-    except PermanentError as error:
-        park(world, prefix, message, str(error), pointers(prefix, events))
-        return "parked"
+    return handle_reading(world, message, read(world, parser, source, message)).word
 
 
-def identity(source: str, message: Message, events: Sequence[Event]) -> tuple[str, str]:
-    """Who says it, and that sender's own id for it: a delivery, a request, else the message in its topic."""
-    if events and isinstance(events[0], Request):
-        return "request", events[0].id
-    if message.attributes.get("delivery") and message.attributes.get("source"):
-        return message.attributes["source"], message.attributes["delivery"]
-    return source, message.id
+def handle_reading(world: World, message: Message, found: Reading, again: Again | None = None) -> Reading:
+    """Writes down what the message comes to, and does what is due. Answers what it came to in the end; `again`: see `read`."""
+    own = found.prefix
+    if own is None or found.word == "duplicate":
+        logs.info(f"{found.word}: {'; '.join(found.reasons)}".removesuffix(": "), message_id=message.id)
+        return found
+    if found.meaning is not None:
+        try:
+            _record(world, own, message, found, found.meaning, again)
+            return found
+        except PermanentError as error:
+            found = replace(found, word="parked", reasons=(str(error),), meaning=None)
+    prefix, number = (own, 0) if again is None else (again.prefix, again.number + 1)
+    park(world, prefix, message, "; ".join(found.reasons), pointers(prefix, found.events), number=number)
+    return found
 
 
-def _same(world: World, prefix: str, message: Message) -> bool:
-    raw = world.ledger.read(f"{prefix}raw")
-    return raw is None or raw.data == message.data
-
-
-def _park_reused(world: World, source: str, message: Message, events: tuple[Event, ...]) -> str:
-    """Two senders that count their requests 1, 2, 3: the second would be lost without a word."""
-    prefix = names.event(source, message.id)
-    if _seen(world, prefix):
-        return "duplicate"
-    reason = "another request came with this id already; give each its own, a uuid for instance"
-    park(world, prefix, message, reason, pointers(prefix, events))
-    return "parked"
-
-
-def _seen(world: World, prefix: str) -> bool:
-    """Of what stands beside an event, `ignored`, `parked.<k>`, `raw` and `recorded` sort last, in this order."""
-    standing = world.ledger.list(prefix, limit=2, start=f"{prefix}ignored")
-    return any(each.name != f"{prefix}raw" for each in standing)
-
-
-def _record(
-    world: World,
-    prefix: str,
-    message: Message,
-    events: tuple[Event, ...],
-    owners: Sequence[str],
-    observed: Snapshot,
-) -> str:
-    meaning = meaning_of(world, events, owners)
+def _record(world: World, prefix: str, message: Message, found: Reading, meaning: Meaning, again: Again | None) -> None:
     work = list(meaning.work.values())
     new = [markers.of_event(each.registered.application.name, prefix, each.hints) for each in work]
+    parked = (prefix, 0) if again is None else (again.prefix, again.number + 1)
     if meaning.unreadable:
-        new.append(parking.marker(prefix))
-    first = [ledger.raw_object(prefix, message), *map(ledger.to_object, pointers(prefix, events))]
+        new.append(parking.marker(parked[0]))
+    first = [ledger.raw_object(prefix, message), *map(ledger.to_object, pointers(prefix, found.events))]
     # A raw message that stands already is this very one, from a worker that went no further.
     _, *marked = world.side_by_side(
         [lambda: world.ledger.create_all(first), *(partial(world.work.create, marker) for marker in new)]
@@ -106,14 +59,11 @@ def _record(
     mine = [(each, marker.created) for each, marker in zip(work, marked, strict=False) if marker is not None]
     facts = list({fact.name: fact for each in work for fact in each.facts}.values())
     tips = _write(world, facts, mine)
-    leaf = "recorded" if work else "ignored"
-    said = {
-        "applications": sorted(meaning.work),
-        "reasons": sorted({*meaning.reasons, *meaning.unreadable}),
-    }
-    last = [NewFact(name=prefix + leaf, body={"kind": leaf, **said, "facts": sorted(fact.name for fact in facts)})]
+    said = {"applications": sorted(meaning.work), "reasons": list(found.reasons)}
+    body = {"kind": found.word, **said, "facts": sorted(fact.name for fact in facts)}
+    last = [NewFact(name=prefix + found.word, body=body)]
     if meaning.unreadable:
-        last += parking.facts(prefix, message, "; ".join(meaning.unreadable))
+        last += parking.facts(parked[0], message, "; ".join(meaning.unreadable), parked[1])
     recorded: list[bool] = []
 
     def finish() -> None:
@@ -124,14 +74,13 @@ def _record(
         finish()
     world.side_by_side(
         [
-            partial(_reconcile, world, each, now, observed, tips, finish if index == 0 else None)
+            partial(_reconcile, world, each, now, found.observed, tips, finish if index == 0 else None)
             for index, (each, now) in enumerate(mine)
         ]
     )
     if not recorded:
         raise TransientError("the message could not be recorded")
-    logs.info(leaf, message_id=message.id, **said)
-    return leaf
+    logs.info(found.word, message_id=message.id, **said)
 
 
 def _write(

@@ -1,26 +1,25 @@
-"""The minute's round: what is open, then the patrol of repositories, then what Pub/Sub gave up on."""
+"""The minute's round: what is open, what is to be replayed, the patrol, then what Pub/Sub gave up on."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 from downwind import logs
 from downwind.errors import DownwindError
-from downwind.model.catalog import Registered, RepositoryAddress
-from downwind.model.patterns import ref_matches, repository_key
-from downwind.perform import applications, markers, parking
-from downwind.perform.reconciler import ask_tips, reconcile
+from downwind.perform import applications, markers, parking, replay
+from downwind.perform.patrol import patrol
+from downwind.perform.reconciler import reconcile
+from downwind.perform.turns import turn
 from downwind.perform.world import World
 from downwind.ports import NewObject, StoredObject
-from downwind.reconcile import names
-from downwind.reconcile.facts import Hints, RefTip, Snapshot
+from downwind.reconcile.facts import Hints
 
+T = TypeVar("T")
 APPLICATIONS = 200
 """Applications reconciled in one run,"""
-BUDGET = 240.0
-"""and seconds spent on them."""
-PATROL_SLOTS = 60
-_INDEXED = re.compile(r"index/repository/(?P<key>[0-9a-f]{32})/(?P<name>[^/]+)")
+BUDGET = 180.0
+"""and seconds spent on them; the patrol has its own."""
 
 
 def time_of(published: str | None, now: datetime) -> datetime:
@@ -43,40 +42,50 @@ def tick(world: World, published: datetime) -> str:
         lock = _lock(world, period)
     if lock is None:
         return "another instance has this tick"
-    began = world.monotonic()
-    done = _open(world, lock.created, period, began)
-    parking.tell_waiting(world, lock.created)
-    _patrol(world, lock.created, period, began)
+    now = lock.created
+    marked = _attempt("the markers", partial(_marked, world)) or {}
+    replays = [each.name for each in marked.pop(replay.FOLDER, [])]
+    marked.pop(parking.PARKED, None)
+    done = _open(world, marked, now, period)
+    replayed = replay.replay_all(world, turn(replays, period, replay.LIMIT))
+    _attempt("untold messages", partial(parking.find_untold, world, period))
+    _attempt("what is parked", partial(parking.tell_waiting, world, now))
+    _attempt("the patrol", partial(patrol, world, now, period))
     dead = parking.dead_letters(world)
-    return f"{done} applications, {dead} dead letters"
+    return f"{done} applications, {replayed} replays, {dead} dead letters"
+
+
+def _attempt(what: str, part: Callable[[], T]) -> T | None:
+    """A part that fails must not take the others with it: this tick comes only once."""
+    try:
+        return part()
+    except DownwindError as error:
+        logs.error(f"tick: {what}: {error}")
+        return None
 
 
 def _lock(world: World, period: int) -> StoredObject | None:
     return world.work.create(NewObject(name=f"tick/{period}", data=b"{}"))
 
 
-def _open(world: World, now: datetime, tick_id: int, began: float) -> int:
-    """Reconciles every application with a marker."""
+def _marked(world: World) -> dict[str, list[StoredObject]]:
+    """Markers by application."""
     groups: dict[str, list[StoredObject]] = {}
     for each in world.work.list("open/"):
         groups.setdefault(each.name.split("/")[1], []).append(each)
-    groups.pop(parking.PARKED, None)
+    return groups
+
+
+def _open(world: World, marked: Mapping[str, Sequence[StoredObject]], now: datetime, tick_id: int) -> int:
+    """Reconciles every application with a marker."""
+    began = world.monotonic()
     done = 0
-    for name in _turn(sorted(groups), tick_id):
+    for name in turn(sorted(marked), tick_id, APPLICATIONS):
         if world.monotonic() - began > BUDGET:
             break
-        _application(world, name, groups[name], now, tick_id)
+        _application(world, name, marked[name], now, tick_id)
         done += 1
     return done
-
-
-def _turn(ordered: list[str], tick_id: int) -> list[str]:
-    """The applications of one run: where there are more than it takes, each tick goes on where the one before it ended; and it
-    begins anywhere among them, so that a few slow ones never starve the rest."""
-    start = tick_id * APPLICATIONS % len(ordered) if len(ordered) > APPLICATIONS else 0
-    chosen = (ordered[start:] + ordered[:start])[:APPLICATIONS]
-    first = int(names.h8(str(tick_id)), 16) % len(chosen) if chosen else 0
-    return chosen[first:] + chosen[:first]
 
 
 def _application(world: World, name: str, listed: Sequence[StoredObject], now: datetime, tick_id: int) -> None:
@@ -94,51 +103,3 @@ def _application(world: World, name: str, listed: Sequence[StoredObject], now: d
     except Exception as error:
         # The text may hold anything.
         logs.error(f"left open: {type(error).__name__}", application=name)
-
-
-def _patrol(world: World, now: datetime, tick_id: int, began: float) -> None:
-    """Asks every repository once in sixty ticks, so that a push which nobody announced is found."""
-    groups: dict[str, set[str]] = {}
-    for each in world.catalog.list("index/repository/"):
-        match = _INDEXED.fullmatch(each.name)
-        if match is None:
-            continue  # not written by us
-        key, name = match["key"], match["name"]
-        if int(key[:8], 16) % PATROL_SLOTS == tick_id % PATROL_SLOTS:
-            groups.setdefault(f"index/repository/{key}/", set()).add(name)
-    for prefix, applications_of in sorted(groups.items()):
-        if world.monotonic() - began > BUDGET:
-            break
-        try:
-            found, unreadable = applications.readable(world.catalog, sorted(applications_of))
-            for problem in unreadable:
-                logs.error(f"patrol: {problem}")
-            # Under its other names a repository has slots of its own.
-            _ask(world, [each for each in found if _index(each) == prefix], now, tick_id)
-        except DownwindError as error:
-            logs.warning(f"patrol: {error}")
-        except Exception as error:
-            # One repository must not stop the others; the text may hold anything.
-            logs.error(f"patrol: {type(error).__name__}", repository=prefix)
-
-
-def _index(registered: Registered) -> str:
-    return names.repository_index(repository_key(registered.application.repository.address))
-
-
-def _ask(world: World, found: Sequence[Registered], now: datetime, tick_id: int) -> None:
-    """What it finds open gets a marker, so that the ticks go on with it. A marker that is lost here costs one patrol."""
-    tips: dict[RepositoryAddress, dict[str, RefTip]] = {}
-    for registered in found:
-        application = registered.application
-        if application.repository not in tips:
-            tips[application.repository] = dict(ask_tips(world, application.repository) or {})
-        known = tips[application.repository]
-        fed = {ref for ref in known if any(ref_matches(each.refs, ref) for each in application.environments)}
-        if not fed:
-            continue
-        left = reconcile(
-            world, registered, Hints(refs=frozenset(fed)), now, tick=tick_id, snapshot=Snapshot(tips=known)
-        )
-        if left is not None:
-            world.work.create(markers.of_round(application.name, f"patrol-{tick_id}", left))

@@ -249,12 +249,15 @@ def admit_request(
 
 
 def park_order(order: Mapping[str, Any], reason: str, snapshot: Snapshot, collector: Collector) -> None:
-    """Where people look for messages that came to nothing, and announced as those are."""
+    """Where people look for messages that came to nothing, and announced as those are. Before it was refused, the message may
+    have been parked for something else, and replayed."""
     event = names.event("request", order["id"])
-    parked = event + "parked.0"
+    standing = snapshot.under(f"{event}parked.")
+    number = next((index for index, fact in enumerate(standing) if fact.body["reason"] == reason), len(standing))
+    parked = f"{event}parked.{number}"
     if parked not in snapshot.facts or names.announced(parked) not in snapshot.facts:
         collector.keep(requests=frozenset({(order["environment"], order["id"])}))
     raw = snapshot.facts.get(event + "raw")
     message, topic = (raw.body["id"], raw.body["topic"]) if raw else (order["id"], None)
-    for name in (parked, names.parked(event)):
+    for name in (parked, names.parked(event, number)):
         collector.record(name, kind="parked", reason=reason, message=message, topic=topic)

@@ -100,8 +100,12 @@ def rollout(application: str, name: str, number: int) -> str:
     return f"{rollouts(application, name)}{down(number)}/"
 
 
+def requests(application: str, name: str) -> str:
+    return f"{environment(application, name)}request/"
+
+
 def request(application: str, name: str, identifier: str) -> str:
-    return f"{environment(application, name)}request/{digest_of(identifier)}/"
+    return f"{requests(application, name)}{digest_of(identifier)}/"
 
 
 def build_pointer(identifier: str) -> str:
@@ -121,9 +125,20 @@ def image_events(digest: str) -> str:
     return f"{image(digest)}event/"
 
 
-def parked(event_prefix: str) -> str:
-    """Beside the event, in one list of all that was parked."""
-    return f"parked/{event_prefix.split('/')[1]}"
+def parked(event_prefix: str, number: int = 0) -> str:
+    """Beside the event's `parked.<number>`, in one list of all that was parked."""
+    name = f"parked/{event_prefix.split('/')[1]}"
+    return f"{name}.{number}" if number else name
+
+
+def replayed(event_prefix: str, number: int) -> str:
+    """Beside the event's `replayed.<number>`, in the same list: what was parked under that number is so no more."""
+    return f"parked/{event_prefix.split('/')[1]}.{number}.replayed"
+
+
+def replay(event_prefix: str, number: int) -> str:
+    """The marker that asks the tick to handle again what was parked under that number."""
+    return f"open/_replay/{event_prefix.split('/')[1]}.{number}"
 
 
 def release_in(name: str) -> tuple[str, str] | None:

@@ -45,6 +45,11 @@ class Rollout:
         return self.claims[max(self.claims)]
 
     @property
+    def first(self) -> Fact:
+        """The very first claim, of whichever attempt."""
+        return self.claims[min(self.claims)]
+
+    @property
     def first_claim(self) -> Fact:
         return self.claims[min(key for key in self.claims if key[0] == self.attempt)]
 

@@ -37,7 +37,7 @@ def wanted(registered: Registered, snapshot: Snapshot) -> tuple[Query, ...]:
         queries.update(_release(registered, commit))
     for name, identifier in sorted(snapshot.hints.requests):
         queries[names.request(application.name, name, identifier)] = REF_LIMIT
-        queries[names.event("request", identifier)] = REF_LIMIT
+        queries[names.event("request", identifier)] = FACT_LIMIT
     for ref in sorted(snapshot.hints.refs):
         for environment in application.fed_by(ref):
             queries[names.ref(application.name, environment.name, ref)] = REF_LIMIT

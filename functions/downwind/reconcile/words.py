@@ -150,6 +150,17 @@ def _recorded(body: Body) -> str:
     return f"recorded for {', '.join(body['applications'])}: {count(len(body['facts']), 'fact')}{reasons}"
 
 
+def _replayed(body: Body) -> str:
+    who = f" by order of {body['who']}" if body.get("who") else ""
+    place = f" as event {short(body['event'])}" if body.get("event") else ""
+    came_to = {
+        "recorded": f"recorded{place} for {', '.join(body['applications'])}: {count(len(body['facts']), 'fact')}",
+        "duplicate": f"it had been recorded before{place}",
+    }.get(body["became"], str(body["became"]) + place)
+    reasons = f" ({'; '.join(body['reasons'])})" if body.get("reasons") else ""
+    return f"replayed{who}: {came_to}{reasons}"
+
+
 _FACTS: dict[str, Callable[[Body], str]] = {
     "push": _push,
     "build-event": _build_event,
@@ -180,6 +191,7 @@ _FACTS: dict[str, Callable[[Body], str]] = {
     "recorded": _recorded,
     "ignored": lambda body: f"ignored: {'; '.join(body['reasons'])}",
     "parked": lambda body: f"parked: {body['reason']}",
+    "replayed": _replayed,
     "announced": lambda body: f"announced on deliveries{': ' + body['type'] if body.get('type') else ''}",
     "pointer": lambda _: "a pointer from one name to another",
 }

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from downwind import entry
 from downwind.errors import TransientError
+from downwind.events.sources import TOPICS
 from downwind.perform import ledger
 from downwind.perform.find import SOURCES
 from downwind.reconcile import names
@@ -196,7 +196,7 @@ def test_where_spinnaker_is_silent_the_chain_says_so(cli: Any, shop: Any) -> Non
 
 def test_every_source_of_events_is_known_to_why() -> None:
     """Whoever may stand in the name of an event."""
-    assert {*entry.SOURCES.values(), "request", "github", "dead-letters"} <= set(SOURCES)
+    assert {*TOPICS.values(), "request", "github", "dead-letters"} <= set(SOURCES)
 
 
 def test_json_has_no_other_names_than_the_reference(cli: Any, shop: Any) -> None:
