@@ -78,18 +78,19 @@ def read(world: World, application: str, environment: str, content: str, parts: 
 
 
 def stamp_all(
-    world: World, application: str, environment: Environment, n: int, documents: Mapping[str, bytes]
+    world: World, application: str, step: TriggerRollout, documents: Mapping[str, bytes]
 ) -> list[dict[str, Any]]:
-    """Writes entry n's stamped manifests and gives the artifacts that pin them.
+    """Writes the entry's stamped manifests and gives the artifacts that pin them.
 
     Other bytes may stand there: of a worker that died before its claim, with the catalog as it was then. What the pipeline
     deploys is what this call pins, so ours go beside them, under a name of their content.
     """
+    environment = step.environment
     new = [
         NewObject(
-            name=names.stamped(application, environment.name, n, part, len(documents)),
+            name=names.stamped(application, environment, step.n, part, len(documents)),
             data=stamp(
-                data, application=application, environment=environment.name, namespace=environment.namespace, sequence=n
+                data, application=application, environment=environment, namespace=step.namespace, sequence=step.n
             ),
             content_type=YAML,
         )
@@ -98,7 +99,7 @@ def stamp_all(
     artifacts = []
     for part, each, created in zip(sorted(documents), new, world.bundles.create_all(new), strict=True):
         stored = created or _standing(world, each)
-        name = names.artifact(world.bundles_bucket, application, environment.name, part, len(documents))
+        name = names.artifact(world.bundles_bucket, application, environment, part, len(documents))
         reference = f"gs://{world.bundles_bucket}/{stored.name}#{stored.generation}"
         artifacts.append(
             {"type": "gcs/object", "name": name, "reference": reference, "version": str(stored.generation)}

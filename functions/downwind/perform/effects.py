@@ -17,7 +17,7 @@ from downwind.reconcile import names
 from downwind.reconcile.facts import NewFact, Snapshot
 from downwind.reconcile.follow import started_body
 from downwind.reconcile.recording import image_fact, record_build
-from downwind.reconcile.releases import START_REFUSED
+from downwind.reconcile.releases import start_refused
 from downwind.reconcile.rollouts import Rollout
 from downwind.reconcile.steps import (
     Announce,
@@ -126,26 +126,24 @@ class Effects:
 
     def _start_build(self, step: StartBuild) -> None:
         rule = self.registered.application.build
+        application = self.registered.application.name
         if rule is None:
-            raise Refused(f"{self.registered.application.name} has no build trigger any more")
+            raise Refused(f"{application} has no build trigger any more")
         began = self.world.monotonic()
-        claim = {"kind": "build-claim", "attempt": step.attempt, "epoch": step.epoch, "commit": step.commit}
-        if not self._create(NewFact(name=f"{step.prefix}claim.{step.attempt}.{step.epoch}", body=claim))[0]:
-            return
         try:
             trigger = self.world.builds.trigger(rule.trigger)
+            if trigger.id != step.trigger:
+                raise Refused(
+                    f"trigger {trigger.name} is another one than when {application} was applied; apply it again"
+                )
             found = self.world.builds.find(trigger, step.commit) if step.search else []
-            self._drop_if_late(began)
-            build = str(found[0]["id"]) if found else self.world.builds.run(trigger, step.commit)
+            build = str(found[0]["id"]) if found else self._run(trigger, step, began)
         except Refused as error:
-            application = self.registered.application.name
-            about = {
-                "application": application,
-                "commit": step.commit,
-                "reason": f"Cloud Build refused it: {error.reason}",
-            }
-            name = f"{names.release(application, step.commit)}blocked.{START_REFUSED}"
-            self._create(NewFact(name=name, body={"kind": "blocked", **about}))
+            reason = f"Cloud Build refused it: {error.reason}"
+            blocked = {"kind": "blocked", "application": application, "commit": step.commit, "reason": reason}
+            self._create(NewFact(name=start_refused(application, step.commit, step.prefix), body=blocked))
+            return
+        if build is None:
             return
         body = {"kind": "build-started", "attempt": step.attempt, "build": build, "commit": step.commit}
         self._create(NewFact(name=f"{step.prefix}started.{step.attempt}", body=body))
@@ -160,6 +158,21 @@ class Effects:
         facts = [fact for event in found for fact in record_build(event, self.registered).facts]
         new = {fact.name: fact for fact in reversed(facts) if fact.name not in self.snapshot.facts}
         self._create(*new.values())
+
+    def _run(self, trigger: Trigger, step: StartBuild, began: float) -> str | None:
+        """Claims, then runs. None: another worker has the claim."""
+        claim = {
+            "kind": "build-claim",
+            "attempt": step.attempt,
+            "epoch": step.epoch,
+            "commit": step.commit,
+            "trigger": step.trigger,
+            "inputs": step.inputs,
+        }
+        if not self._create(NewFact(name=f"{step.prefix}claim.{step.attempt}.{step.epoch}", body=claim))[0]:
+            return None
+        self._drop_if_late(began)
+        return self.world.builds.run(trigger, step.commit)
 
     def _resolve(self, step: ResolveImage) -> None:
         try:
@@ -203,33 +216,35 @@ class Effects:
 
     def _trigger(self, step: TriggerRollout) -> None:
         """Look where an outcome is unknown; claim and stamp; then one post to Gate. Looking is free, a claim is for ever."""
-        application = self.registered.application.name
-        environment = self._environment(step.environment)
+        application, environment = self.registered.application.name, step.environment
         began = self.world.monotonic()
         documents = self._documents.get(step.bundle) or bundles.read(
-            self.world, application, environment.name, step.bundle, step.parts
+            self.world, application, environment, step.bundle, step.parts
         )
-        if step.search and step.claimed is not None and self._find(environment, step.n, step.attempt, step.claimed):
+        if step.search and step.claimed is not None and self._find(step, step.pipeline[0], step.claimed):
             return
-        rollout = names.rollout(application, environment.name, step.n)
+        rollout = names.rollout(application, environment, step.n)
         claim = NewFact(
             name=f"{rollout}claim.{step.attempt}.{step.epoch}",
             body={
                 "kind": "claim",
                 "application": application,
-                "environment": environment.name,
+                "environment": environment,
                 "n": step.n,
                 "attempt": step.attempt,
                 "epoch": step.epoch,
                 "commit": step.commit,
                 "bundle": step.bundle,
                 "parts": list(step.parts),
+                "namespace": step.namespace,
+                "pipeline": list(step.pipeline),
+                "inputs": step.inputs,
             },
         )
         claimed, artifacts = self.world.side_by_side(
             [
                 lambda: self._create(claim)[0],
-                lambda: self._stamp(environment, step.n, documents),
+                lambda: self._stamp(step, documents),
             ]
         )
         if not claimed:
@@ -237,21 +252,21 @@ class Effects:
         try:
             if isinstance(artifacts, Refused):
                 raise artifacts
-            config = self.world.pipelines.config(environment.pipeline_application, environment.pipeline)
+            config = self.world.pipelines.config(*step.pipeline)
             if config is None:
                 raise Refused(
-                    f"Spinnaker has no pipeline {environment.pipeline!r} in application {environment.pipeline_application!r}",
+                    f"Spinnaker has no pipeline {step.pipeline[1]!r} in application {step.pipeline[0]!r}",
                     fix="save it (downwind local saves the files of pipelines/), then order a deploy",
                 )
-            correlation = names.correlation(application, environment.name, step.n, step.attempt)
-            trigger = bundles.trigger_of(config, application, environment.name, step, correlation, artifacts)
+            correlation = names.correlation(application, environment, step.n, step.attempt)
+            trigger = bundles.trigger_of(config, application, environment, step, correlation, artifacts)
             self._drop_if_late(began)
             execution = self.world.pipelines.start(config, trigger)
         except Refused as error:
             body = {
                 "kind": "outcome",
                 "application": application,
-                "environment": environment.name,
+                "environment": environment,
                 "n": step.n,
                 "commit": step.commit,
                 "attempt": step.attempt,
@@ -262,30 +277,29 @@ class Effects:
             self._create(NewFact(name=f"{rollout}outcome", body=body))
             return
         claims = {(step.attempt, step.epoch): self.snapshot.facts[claim.name]}
-        body = started_body(application, environment.name, Rollout(n=step.n, claims=claims), step.attempt, execution)
-        pointer = f"{names.execution_pointer(execution)}{application}/{environment.name}/{step.n}"
+        body = started_body(application, environment, Rollout(n=step.n, claims=claims), step.attempt, execution)
+        pointer = f"{names.execution_pointer(execution)}{application}/{environment}/{step.n}"
         self._create(
             NewFact(name=f"{rollout}started.{step.attempt}.{execution}", body=body),
             NewFact(name=pointer, body={"kind": "pointer"}),
         )
 
     def _search(self, step: SearchRollout) -> None:
-        self._find(self._environment(step.environment), step.n, step.attempt, step.claimed)
+        self._find(step, step.application, step.claimed)
         self.snapshot.searched.add((step.environment, step.n, step.attempt))
 
-    def _find(self, environment: Environment, n: int, attempt: int, claimed: datetime) -> bool:
-        """Executions that an attempt has started, whoever heard of it, into the snapshot."""
-        correlation = names.correlation(self.registered.application.name, environment.name, n, attempt)
-        found = self.world.pipelines.search(environment.pipeline_application, correlation, claimed - SEARCH_BACK)
+    def _find(self, step: TriggerRollout | SearchRollout, application: str, claimed: datetime) -> bool:
+        """Executions that an attempt has started in that application of Spinnaker, whoever heard of it, into the snapshot."""
+        own = self.registered.application.name
+        correlation = names.correlation(own, step.environment, step.n, step.attempt)
+        found = self.world.pipelines.search(application, correlation, claimed - SEARCH_BACK)
         self.snapshot.executions.update({execution.id: execution for execution in found})
         return bool(found)
 
-    def _stamp(
-        self, environment: Environment, n: int, documents: Mapping[str, bytes]
-    ) -> Sequence[Mapping[str, Any]] | Refused:
+    def _stamp(self, step: TriggerRollout, documents: Mapping[str, bytes]) -> Sequence[Mapping[str, Any]] | Refused:
         """A refusal is given back, so that it ends the attempt that was claimed at the same time."""
         try:
-            return bundles.stamp_all(self.world, self.registered.application.name, environment, n, documents)
+            return bundles.stamp_all(self.world, self.registered.application.name, step, documents)
         except Refused as error:
             return error
 

@@ -166,6 +166,8 @@ def _candidate(
             commit=entry.commit,
             bundle=bundle.body["bundle"],
             parts=tuple(bundle.body["parts"]),
+            namespace=environment.namespace,
+            pipeline=(environment.pipeline_application, environment.pipeline),
             search=False,
         )
     )

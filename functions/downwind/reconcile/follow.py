@@ -32,14 +32,8 @@ def follow(
         age = (now - rollout.claim.created).total_seconds()
         if snapshot.tick is None or age <= timing.lease:
             collector.wait("the worker that claimed it, or the tick that takes over", **about)
-        elif rollout.n < newest_claimed and (environment.name, rollout.n, rollout.attempt) not in snapshot.searched:
-            collector.add(_search(environment, rollout))
-        elif rollout.n < newest_claimed:
-            result = Outcome(status="superseded", reason=f"superseded by {newest_claimed} before it was triggered")
-            _record_outcome(registered, rollout, prefix, result, collector, about)
         else:
-            epoch = int(rollout.claim.body["epoch"]) + 1
-            collector.add(_trigger(rollout, rollout.attempt, epoch, environment, search=True))
+            _take_over(registered, environment, rollout, newest_claimed, snapshot, collector)
         return
     open_runs = [run for run in runs if run.end is None]
     for run in open_runs:
@@ -71,6 +65,33 @@ def follow(
         collector.add(_trigger(rollout, rollout.attempt + 1, 1, environment, search=False))
     else:
         _record_outcome(registered, rollout, prefix, decided, collector, about)
+
+
+def _take_over(
+    registered: Registered,
+    environment: Environment,
+    rollout: Rollout,
+    newest_claimed: int,
+    snapshot: Snapshot,
+    collector: Collector,
+) -> None:
+    """A claim whose worker is dead: the same attempt again, with the same inputs. Where that is not wanted or not possible any
+    more, Gate is asked what was started, and only nothing ends the rollout."""
+    step = _trigger(rollout, rollout.attempt, int(rollout.claim.body["epoch"]) + 1, environment, search=True)
+    if rollout.n < newest_claimed:
+        result = Outcome(status="superseded", reason=f"superseded by {newest_claimed} before it was triggered")
+    elif rollout.first_claim.body.get("inputs") not in {None, step.inputs}:
+        reason = "another version of Downwind claimed it with inputs that this one does not know; order it again"
+        result = Outcome(status="failed", reason=reason)
+    else:
+        collector.add(step)
+        return
+    if (environment.name, rollout.n, rollout.attempt) not in snapshot.searched:
+        collector.add(_search(environment, rollout))
+        return
+    prefix = names.rollout(registered.application.name, environment.name, rollout.n)
+    about: dict[str, object] = {"environment": environment.name, "n": rollout.n}
+    _record_outcome(registered, rollout, prefix, result, collector, about)
 
 
 def _record_outcome(
@@ -150,11 +171,25 @@ def _age(now: datetime, run: Run) -> float:
 
 def _search(environment: Environment, rollout: Rollout) -> SearchRollout:
     return SearchRollout(
-        environment=environment.name, n=rollout.n, attempt=rollout.attempt, claimed=rollout.first_claim.created
+        environment=environment.name,
+        n=rollout.n,
+        attempt=rollout.attempt,
+        application=_pipeline(rollout, environment)[0],
+        claimed=rollout.first_claim.created,
     )
 
 
+def _pipeline(rollout: Rollout, environment: Environment) -> tuple[str, str]:
+    """Application and name, as claimed. Claims of older versions do not say: the catalog does."""
+    application, name = rollout.first_claim.body.get("pipeline") or (
+        environment.pipeline_application,
+        environment.pipeline,
+    )
+    return application, name
+
+
 def _trigger(rollout: Rollout, attempt: int, epoch: int, environment: Environment, *, search: bool) -> TriggerRollout:
+    """As it was claimed first."""
     claim: Fact = rollout.first_claim
     return TriggerRollout(
         environment=environment.name,
@@ -164,6 +199,8 @@ def _trigger(rollout: Rollout, attempt: int, epoch: int, environment: Environmen
         commit=claim.body["commit"],
         bundle=claim.body["bundle"],
         parts=tuple(claim.body["parts"]),
+        namespace=claim.body.get("namespace") or environment.namespace,
+        pipeline=_pipeline(rollout, environment),
         search=search,
         claimed=claim.created,
     )

@@ -11,8 +11,6 @@ from downwind.reconcile.log import LogEntry
 from downwind.reconcile.steps import Collector, FindBuilds, ResolveImage, StartBuild
 from downwind.timing import Timing, look_now
 
-START_REFUSED = "build-start"
-"""The leaf of the fact that Cloud Build would not start a build for good."""
 FAILED = frozenset({"FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED"})
 
 
@@ -23,6 +21,11 @@ def build_prefix(registered: Registered, commit: str) -> str | None:
         return None
     definition = f"{application.build.project}/{application.build.location}/{registered.trigger_id}"
     return names.build(repository_key(application.repository.address), commit, definition)
+
+
+def start_refused(application: str, commit: str, prefix: str) -> str:
+    """The fact that Cloud Build would not start a build for good, with the trigger that `prefix` is for: another may."""
+    return f"{names.release(application, commit)}blocked.build-start-{prefix.split('/')[-2]}"
 
 
 def images_of(
@@ -138,20 +141,25 @@ def _winner_images(
 
 
 def _start(prefix: str, commit: str, snapshot: Snapshot, now: datetime, timing: Timing, waiting: _Waiting) -> None:
-    if f"{names.release(waiting.registered.application.name, commit)}blocked.{START_REFUSED}" in snapshot.facts:
+    if start_refused(waiting.registered.application.name, commit, prefix) in snapshot.facts:
         return
     claims = [fact for fact in snapshot.under(prefix) if fact.body.get("kind") == "build-claim"]
     started = any(fact.body.get("kind") == "build-started" for fact in snapshot.under(prefix))
     if not claims:
-        waiting.collector.add(StartBuild(commit=commit, prefix=prefix, attempt=0, epoch=1, search=False))
+        waiting.collector.add(_start_build(waiting.registered, commit, prefix, 1))
         return
     newest = max(claims, key=lambda fact: int(fact.body["epoch"]))
     expired = (now - newest.created).total_seconds() > timing.lease
     if not started and snapshot.tick is not None and expired and not waiting.late:
         epoch = int(newest.body["epoch"]) + 1
-        waiting.collector.add(StartBuild(commit=commit, prefix=prefix, attempt=0, epoch=epoch, search=True))
+        waiting.collector.add(_start_build(waiting.registered, commit, prefix, epoch))
         return
     waiting.wait_for_build("the build that was started")
+
+
+def _start_build(registered: Registered, commit: str, prefix: str, epoch: int) -> StartBuild:
+    trigger = registered.trigger_id
+    return StartBuild(commit=commit, prefix=prefix, trigger=trigger, attempt=0, epoch=epoch, search=epoch > 1)
 
 
 def _resolved(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Hints, NewFact
 
 
@@ -35,13 +36,20 @@ class Compare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartBuild:
-    """Run the catalog's trigger at a commit. `search`: an earlier attempt's outcome is unknown, look before running."""
+    """Run the catalog's trigger at a commit. `search`: an earlier attempt's outcome is unknown, look before running. Repository,
+    commit and trigger stand in `prefix`, so a claim under it never means other inputs."""
 
     commit: str
     prefix: str
+    trigger: str | None
+    """Its id, as it was when the catalog was applied."""
     attempt: int
     epoch: int
     search: bool
+
+    @property
+    def inputs(self) -> str:
+        return names.digest_of_json({"trigger": self.trigger, "commit": self.commit})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +81,11 @@ class RenderBundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerRollout:
-    """Start the environment's pipeline for entry n. `search`: look for an execution of this attempt first."""
+    """Start the environment's pipeline for entry n. `search`: look for an execution of this attempt first.
+
+    What is posted are `bundle`, `parts`, `namespace` and `pipeline` (application, name): of the first claim, whatever the catalog
+    says by then.
+    """
 
     environment: str
     n: int
@@ -82,18 +94,28 @@ class TriggerRollout:
     commit: str
     bundle: str
     parts: tuple[str, ...]
+    namespace: str
+    pipeline: tuple[str, str]
     search: bool
     claimed: datetime | None = None
     """When this attempt was first claimed; bounds the search."""
 
+    @property
+    def inputs(self) -> str:
+        """The hash of all that is posted and does not follow from application, environment, n and attempt."""
+        posted = {"bundle": self.bundle, "parts": self.parts, "namespace": self.namespace, "pipeline": self.pipeline}
+        return names.digest_of_json(posted)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRollout:
-    """Ask Gate whether an attempt whose outcome nobody knows has started anything. Posts nothing."""
+    """Ask Gate whether an attempt whose outcome nobody knows has started anything. Posts nothing. `application`: Spinnaker's, of
+    the pipeline that was claimed."""
 
     environment: str
     n: int
     attempt: int
+    application: str
     claimed: datetime
 
 

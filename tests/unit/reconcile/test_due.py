@@ -30,6 +30,8 @@ def test_an_entry_with_images_and_bundle_is_triggered(given: Any) -> None:
             commit=A,
             bundle="content-a",
             parts=("manifests",),
+            namespace="shop-staging",
+            pipeline=("shop", "deploy-staging"),
             search=False,
         )
     ]

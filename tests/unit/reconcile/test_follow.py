@@ -48,10 +48,36 @@ def test_the_tick_takes_over_the_same_attempt_in_the_next_epoch_and_looks_first(
             commit=A,
             bundle="content-a",
             parts=("manifests",),
+            namespace="shop-staging",
+            pipeline=("shop", "deploy-staging"),
             search=True,
             claimed=given.now - timedelta(seconds=LEASE * 3),
         )
     ]
+
+
+def test_a_take_over_posts_what_was_claimed_whatever_the_catalog_says_by_now(given: Any) -> None:
+    given.claim(5, A, ago=LEASE + 1)
+    given.snapshot.tick = 7
+    (first,) = given.steps()
+    claimed = {"namespace": first.namespace, "pipeline": list(first.pipeline), "inputs": first.inputs}
+    body = given.snapshot.facts[leaf(given, 5, "claim.0.1")].body
+    given.fact(leaf(given, 5, "claim.0.1"), ago=LEASE + 1, **{**body, **claimed})
+    given.change_environment("staging", namespace="elsewhere", pipeline_application="other", pipeline="another")
+    assert given.steps() == [first]
+
+
+def test_a_take_over_that_cannot_know_the_inputs_looks_and_then_says_what_to_do(given: Any) -> None:
+    """As a later version's claim looks to an earlier one."""
+    given.claim(5, A, ago=LEASE + 1)
+    body = given.snapshot.facts[leaf(given, 5, "claim.0.1")].body
+    given.fact(leaf(given, 5, "claim.0.1"), ago=LEASE + 1, **{**body, "inputs": "of something else"})
+    given.snapshot.tick = 7
+    (search,) = given.steps()
+    assert (type(search), search.application) == (SearchRollout, "shop")
+    given.snapshot.searched.add(("staging", 5, 0))
+    reason = "another version of Downwind claimed it with inputs that this one does not know; order it again"
+    assert recorded_outcome(given, 5) == ("failed", reason, None)
 
 
 def test_a_claim_that_came_to_nothing_is_not_taken_over_once_a_higher_one_stands(given: Any) -> None:
@@ -198,6 +224,8 @@ def test_a_run_that_spinnaker_ended_itself_is_followed_by_the_next_attempt(runni
             commit=A,
             bundle="content-a",
             parts=("manifests",),
+            namespace="shop-staging",
+            pipeline=("shop", "deploy-staging"),
             search=False,
             claimed=running.now - timedelta(seconds=1000),
         )

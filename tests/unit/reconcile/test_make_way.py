@@ -17,6 +17,8 @@ TRIGGER = TriggerRollout(
     commit=B,
     bundle="content-b",
     parts=("manifests",),
+    namespace="shop-staging",
+    pipeline=("shop", "deploy-staging"),
     search=False,
 )
 

@@ -1,12 +1,13 @@
 """When a release is complete: every image has a digest, from one winner, by tag, by label or by order."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from downwind.model.catalog import BuildRule, ImageRule
 from downwind.reconcile import names
-from downwind.reconcile.releases import build_prefix
+from downwind.reconcile.releases import build_prefix, start_refused
 from downwind.reconcile.steps import RenderBundle, ResolveImage, StartBuild
 from downwind.timing import CLOUD_TIMING
 
@@ -108,7 +109,7 @@ def starting(entered: Any) -> Any:
 def start(given: Any, epoch: int, *, search: bool) -> list[StartBuild]:
     prefix = build_prefix(given.registered, A)
     assert prefix is not None
-    return [StartBuild(commit=A, prefix=prefix, attempt=0, epoch=epoch, search=search)]
+    return [StartBuild(commit=A, prefix=prefix, trigger="t1", attempt=0, epoch=epoch, search=search)]
 
 
 def test_a_build_is_started_where_the_catalog_says_so(starting: Any) -> None:
@@ -140,9 +141,17 @@ def test_a_build_that_came_by_itself_is_not_started_once_more(starting: Any) -> 
 
 def test_a_start_that_cloud_build_refused_is_not_tried_again(starting: Any) -> None:
     starting.build_claim(A, 1, ago=200)
-    starting.fact(release("blocked.build-start"), kind="blocked", commit=A)
+    prefix = build_prefix(starting.registered, A)
+    assert prefix is not None
+    starting.fact(start_refused("shop", A, prefix), kind="blocked", commit=A)
     starting.snapshot.tick = 7
     assert starting.due().steps == starting.due().waits == ()
+    starting.registered = replace(
+        starting.registered, trigger_id="t2"
+    )  # the trigger was made anew, and the catalog applied
+    (again,) = starting.steps()
+    assert (again.trigger, again.epoch) == ("t2", 1)
+    assert again.inputs != replace(again, trigger="t1").inputs
 
 
 def test_a_start_that_never_came_about_is_given_up_after_a_day(given: Any) -> None:

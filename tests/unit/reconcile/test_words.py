@@ -153,6 +153,22 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"kind": "ignored", "reasons": ["nobody names it", "no ref"]}, "ignored: nobody names it; no ref"),
     ({"kind": "parked", "reason": "not JSON"}, "parked: not JSON"),
+    (
+        {"kind": "replayed", "became": "recorded", "applications": ["shop"], "facts": ["a", "b"], "who": "ann"},
+        "replayed by order of ann: recorded for shop: 2 facts",
+    ),
+    (
+        {"kind": "replayed", "became": "recorded", "event": "0f" * 32, "applications": ["shop"], "facts": ["a"]},
+        "replayed: recorded as event 0f0f0f0 for shop: 1 fact",
+    ),
+    (
+        {"kind": "replayed", "became": "duplicate", "event": "0f" * 32, "applications": [], "facts": []},
+        "replayed: it had been recorded before as event 0f0f0f0",
+    ),
+    (
+        {"kind": "replayed", "became": "ignored", "applications": [], "facts": [], "reasons": ["a ping"]},
+        "replayed: ignored (a ping)",
+    ),
     ({"kind": "announced"}, "announced on deliveries"),
     ({"kind": "announced", "type": "dev.downwind.x.v1"}, "announced on deliveries: dev.downwind.x.v1"),
     ({"kind": "pointer"}, "a pointer from one name to another"),
@@ -172,7 +188,10 @@ STEPS: list[tuple[Step, str]] = [
         "to be appended: staging 3 is aaaaaaa: the tip of refs/heads/main",
     ),
     (Compare(before=A, after=B), "did a path of the application change from aaaaaaa to bbbbbbb?"),
-    (StartBuild(commit=A, prefix="p", attempt=0, epoch=1, search=False), "a build of aaaaaaa is to be started"),
+    (
+        StartBuild(commit=A, prefix="p", trigger="t1", attempt=0, epoch=1, search=False),
+        "a build of aaaaaaa is to be started",
+    ),
     (FindBuilds(commit=A), "Cloud Build is to be asked for builds of aaaaaaa"),
     (ResolveImage(commit=A, image="gcr.io/shop", tag="v1"), "the registry is to be asked for gcr.io/shop:v1"),
     (
@@ -180,7 +199,18 @@ STEPS: list[tuple[Step, str]] = [
         "manifests of aaaaaaa for staging are to be rendered",
     ),
     (
-        TriggerRollout(environment="staging", n=3, attempt=0, epoch=1, commit=A, bundle="b", parts=(), search=False),
+        TriggerRollout(
+            environment="staging",
+            n=3,
+            attempt=0,
+            epoch=1,
+            commit=A,
+            bundle="b",
+            parts=(),
+            namespace="shop-staging",
+            pipeline=("shop", "deploy-staging"),
+            search=False,
+        ),
         "staging 3 is to be triggered",
     ),
     (
@@ -188,7 +218,7 @@ STEPS: list[tuple[Step, str]] = [
         "staging 3 is to be cancelled: superseded by 4",
     ),
     (
-        SearchRollout(environment="staging", n=3, attempt=0, claimed=NOW),
+        SearchRollout(environment="staging", n=3, attempt=0, application="shop", claimed=NOW),
         "Gate is to be asked whether staging 3 was ever started",
     ),
     (Observe(execution="01ABC"), "Spinnaker is to be asked for execution 01ABC"),
