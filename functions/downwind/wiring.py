@@ -123,7 +123,9 @@ def make_world(settings: Settings) -> World:
     def publisher() -> Any:
         from downwind.adapters.pubsub import PubsubPublisher
 
-        return PubsubPublisher(settings.project, prefix=settings.topic_prefix, endpoint=settings.pubsub_endpoint)
+        return PubsubPublisher(
+            settings.project, prefix=settings.topic_prefix, endpoint=settings.pubsub_endpoint, timeout=timeout
+        )
 
     lazy: Callable[[Callable[[], Any]], Any] = Lazy
     return World(

@@ -63,7 +63,8 @@ class CloudBuilds:
             source=self._types.RepoSource(commit_sha=commit),
         )
         try:
-            operation = self._client.run_build_trigger(request=request, retry=None, timeout=self._timeout)
+            # Counted for connecting and for the answer each.
+            operation = self._client.run_build_trigger(request=request, retry=None, timeout=self._timeout / 2)
             build = str(operation.metadata.build.id)
         except exceptions.TooManyRequests as error:
             raise TransientError("Cloud Build asks for patience (429)") from error
