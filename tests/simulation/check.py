@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.outside import Letter
-from tests.simulation.shop import MALFORMED
 
 from downwind.model.execution import read_execution
 from downwind.perform import look
@@ -154,7 +153,7 @@ def _parked(history: "History") -> Iterator[Found]:
         if body["topic"] == "dead-letters" or "announced." in each.name or body["kind"] != "parked":
             continue
         letter = next(one for one in history.pubsub.letters if one.message.id == body["message"])
-        if letter.kind != "request" or letter.message.data != MALFORMED:
+        if letter.message.id not in history.malformed:
             yield "parked_wrongly", f"{letter.kind} {letter.message.id}: {body['reason']}"
 
 
@@ -162,11 +161,10 @@ def _requests(history: "History") -> Iterator[Found]:
     """Every order that was recorded became an entry, once."""
     ledger = history.stores["ledger"]
     for letter in history.pubsub.letters:
-        if (
-            letter.kind != "request"
-            or letter.message.id in history.pubsub.dropped
-            or not ledger.peek(letter.event + "recorded")
-        ):
+        if letter.kind != "request" or letter.message.id in history.malformed:
+            continue
+        if not ledger.peek(letter.event + "recorded"):
+            yield "lost", f"request {letter.message.id} was never recorded"
             continue
         body = json.loads(letter.message.data)
         log = _log(history, body["application"], body["environment"])

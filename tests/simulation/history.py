@@ -26,9 +26,10 @@ from downwind.events.sources import PARSERS
 from downwind.model.catalog import Registered
 from downwind.model.patterns import repository_key
 from downwind.model.read_catalog import read_application
-from downwind.perform import applications, record
+from downwind.perform import applications, record, replay
 from downwind.perform.catalog import apply
-from downwind.perform.tick import PATROL_SLOTS, tick
+from downwind.perform.slots import SLOTS
+from downwind.perform.tick import tick
 from downwind.perform.world import World
 from downwind.ports import StoredObject
 from downwind.reconcile import due, names
@@ -37,7 +38,8 @@ from downwind.timing import CLOUD_TIMING
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 PERIOD = CLOUD_TIMING.tick
 FEWEST_POINTS = 200
-_SLOT = int(names.repository_index(repository_key(REPOSITORY)).split("/")[2][:8], 16) % PATROL_SLOTS
+_SLOT = int(names.repository_index(repository_key(REPOSITORY)).split("/")[2][:8], 16) * SLOTS >> 32
+"""The minute of the hour in which the patrol comes by."""
 _REVISIONS = (due.RENDERER, f"{due.RENDERER}-next")
 
 
@@ -108,6 +110,8 @@ class History:
         self.unrecorded: list[str] = []
         self.unsettled: list[str] = []
         self.ticks = 0
+        self.lost_markers = 0
+        self.malformed: set[str] = set()
         self._set_up()
 
     def clock(self) -> datetime:
@@ -234,7 +238,8 @@ class History:
             (self.fate.rates.lag, partial(outside.lag, random.randrange(1, 3), random.choice((5.0, 60.0)))),
             (0.25, self._replay),
             (0.15, self._restart),
-            (0.1, partial(self.pubsub.publish, "request", MALFORMED)),
+            (0.1, self._publish_malformed),
+            (0.08, self._lose_marker),
         ]
         for chance, act in plans:
             if random.random() < chance:
@@ -263,17 +268,35 @@ class History:
         for _ in range(2):
             self._minute()
         self._quiet()
-        self.unsettled = check.due_now(self)
+        self.unsettled = [] if self.lost_markers else check.due_now(self)
+        self._replay_dead_letters()
         for _ in range(60):
             if self._ended():
                 break
             self._minute()
-        if check.unadmitted(self):
-            self._jump_to_patrol()  # a push that nobody announced
+        if check.unadmitted(self) or self.lost_markers:
+            self._jump_to_patrol()  # a push that nobody announced, work that no marker tells of
         for _ in range(60):
             if self._ended():
                 break
             self._minute()
+
+    def _replay_dead_letters(self) -> None:
+        """A person looks at what Pub/Sub gave up: `downwind parked replay --all`."""
+        for each in self.stores["ledger"].peek("parked/"):
+            found = replay.waiting(self.world, f"event/{each.name.rpartition('/')[2]}/")
+            if found is not None and found.message.id not in self.malformed:
+                replay.order(self.world, found.again.prefix, found.again.number, "ann")
+
+    def _lose_marker(self) -> None:
+        """A life cycle rule, or a hand that slipped."""
+        standing = self.stores["work"].peek("open/")
+        if standing:
+            self.lost_markers += 1
+            self.stores["work"].delete(self.random.choice(standing).name)
+
+    def _publish_malformed(self) -> None:
+        self.malformed.add(self.pubsub.publish("request", MALFORMED).message.id)
 
     def _quiet(self) -> None:
         """Until every message is settled and no worker is left."""
@@ -301,7 +324,7 @@ class History:
     def _jump_to_patrol(self) -> None:
         """Nothing is open, so the ticks until then would do nothing."""
         period = int(self.clock().timestamp()) // PERIOD
-        missing = (_SLOT - period - 1) % PATROL_SLOTS
+        missing = (_SLOT - period - 1) % SLOTS
         self.scheduler.run(self.scheduler.now + missing * PERIOD)
         for _ in range(3):
             self._minute()
