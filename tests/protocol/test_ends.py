@@ -90,6 +90,20 @@ def test_a_purged_run_is_tried_again_three_times_in_all(shop: Any) -> None:
     assert shop.outcomes("staging") == [(1, "failed")]
 
 
+def test_no_next_attempt_is_made_beside_a_run_of_which_nobody_has_heard(shop: Any) -> None:
+    """Orca doubles a start and purges one of the two."""
+    purged = staging(shop)
+    pipelines = shop.memory.pipelines
+    other = pipelines._new(pipelines.config("shop", "deploy-staging"), purged["trigger"])
+    pipelines.purge(purged["id"])
+    shop.echo(purged)
+    shop.tick(2)
+    assert len(shop.executions("staging")) == 2
+    pipelines.advance(other)
+    shop.tick(4)
+    assert shop.outcomes("staging") == [(1, "succeeded")]
+
+
 def test_a_purged_run_that_a_newer_one_replaced_is_superseded(shop: Any) -> None:
     older = staging(shop)
     staging(shop)

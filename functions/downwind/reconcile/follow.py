@@ -54,13 +54,12 @@ def follow(
             _cancel_waiting(environment, rollout, seen, newest_claimed, snapshot, collector)
     if open_runs:
         return
-    asked = (environment.name, rollout.n, rollout.attempt)
-    if spare_only(rollout) and asked not in snapshot.searched:
-        # The fence let another one by, of which nobody has heard yet: that one decides.
-        collector.add(_search(environment, rollout))
-        return
     decided = decide(rollout, newer_claimed=rollout.n < newest_claimed)
-    if isinstance(decided, Again):
+    asked = (environment.name, rollout.n, rollout.attempt)
+    if asked not in snapshot.searched and (isinstance(decided, Again) or spare_only(rollout)):
+        # The fence let another one by, or may do so yet, of which nobody has heard: that one decides.
+        collector.add(_search(environment, rollout))
+    elif isinstance(decided, Again):
         # Never with a newer one claimed: such a run is superseded.
         collector.add(_trigger(rollout, rollout.attempt + 1, 1, environment, search=False))
     else:

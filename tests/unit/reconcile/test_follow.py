@@ -213,8 +213,14 @@ def test_an_execution_that_has_just_been_started_may_not_be_visible_yet(given: A
 # The next attempt.
 
 
-def test_a_run_that_spinnaker_ended_itself_is_followed_by_the_next_attempt(running: Any) -> None:
+def test_a_run_that_spinnaker_ended_itself_is_followed_by_the_next_attempt_once_gate_knows_of_no_other(
+    running: Any,
+) -> None:
     running.ended(5, "e1", status="TERMINAL", began=False)
+    (search,) = running.steps()
+    assert isinstance(search, SearchRollout)
+    assert (search.n, search.attempt) == (5, 0)
+    running.snapshot.searched.add(("staging", 5, 0))
     assert running.steps() == [
         TriggerRollout(
             environment="staging",
