@@ -34,6 +34,7 @@ def violations(history: "History") -> list[Found]:
         if "production" in logs:
             found += _promoted(history, application, logs)
     found += _open(history)
+    found += _announced(history)
     return found
 
 
@@ -155,6 +156,16 @@ def _parked(history: "History") -> Iterator[Found]:
         letter = next(one for one in history.pubsub.letters if one.message.id == body["message"])
         if letter.message.id not in history.malformed:
             yield "parked_wrongly", f"{letter.kind} {letter.message.id}: {body['reason']}"
+
+
+def _announced(history: "History") -> Iterator[Found]:
+    """Whatever is announced was, at least once, and says so only then."""
+    told = {each.attributes.get("ce-id") for each in history.publisher.published if each.topic == "deliveries"}
+    ledger = history.stores["ledger"]
+    for each in [*ledger.peek("release/"), *ledger.peek("environment/"), *ledger.peek("event/")]:
+        folder, _, leaf = each.name.rpartition("/")
+        if leaf.startswith(("completed", "blocked.", "started.", "outcome", "parked.")) and each.name not in told:
+            yield "lost", f"{folder[-12:]}/{leaf} was never announced"
 
 
 def _requests(history: "History") -> Iterator[Found]:

@@ -7,11 +7,12 @@ after:  crash | stall | lost (done, and the answer is lost)
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 BEFORE = ("crash", "stall", "busy")
 BEFORE_EFFECT = (*BEFORE, "never", "late")
+BEFORE_GENTLE = ("crash", "busy", "never")
 AFTER = ("crash", "stall", "lost")
 AFTER_CREATE = (*AFTER, "retried")
 
@@ -52,13 +53,17 @@ CALM = Rates(
 class Fate:
     """Drawn from a seed until `over`."""
 
-    def __init__(self, random: Random, rates: Rates) -> None:
+    def __init__(self, random: Random, rates: Rates, *, gentle: bool = False) -> None:
+        """`gentle`: no effect arrives after its caller has given it up, by a stall or on its way, and Orca doubles none."""
         self.random = random
-        self.rates = rates
+        self.rates = replace(rates, doubled=0) if gentle else rates
+        self.gentle = gentle
         self.over = False
         self.drawn: dict[str, int] = {}
 
     def before(self, *, effect: bool) -> str | None:
+        if effect and self.gentle:
+            return self._draw(BEFORE_GENTLE)
         return self._draw(BEFORE_EFFECT if effect else BEFORE)
 
     def after(self, *, create: bool) -> str | None:

@@ -75,7 +75,7 @@ class History:
         self.random = random = Random(seed)
         self.short = fate is None and seed % 10 != 0
         self.kind = kind or random.choice(SHORT_KINDS if self.short else KINDS)
-        self.fate = fate or Fate(random, Rates())
+        self.fate = fate or Fate(random, Rates(), gentle="doubles" in off)
         self.scheduler = Scheduler()
         self.points = Points(self.scheduler, self.fate)
         calm = fate is not None
@@ -237,7 +237,7 @@ class History:
             (0.15, partial(outside.build_again, refs[0])),
             (self.fate.rates.lag, partial(outside.lag, random.randrange(1, 3), random.choice((5.0, 60.0)))),
             (0.25, self._replay),
-            (0.15, self._restart),
+            (0.0 if "guard" in self.spinnaker.off else 0.15, self._restart),
             (0.1, self._publish_malformed),
             (0.08, self._lose_marker),
         ]

@@ -16,8 +16,9 @@ from downwind.model.execution import FINISHED, read_execution
 from downwind.ports import PipelineConfig
 from downwind.reconcile.stamp import guard_name
 
-OFF = ("fence", "guard", "correlation", "search")
-"""Layers that can be taken away, to see what each is worth and that the others hold alone."""
+OFF = ("fence", "guard", "correlation", "search", "doubles")
+"""Layers that can be taken away, to see what each is worth and that the others hold alone. `doubles` is no layer of ours: it
+takes away what the fence alone can stop, effects that arrive after they were given up and Orca's own doubles."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,0 +1,109 @@
+"""`scripts/mutants`: plants each fault into a copy of the package and lets the simulator look for it.
+
+First histories by the hundred, then every fault at every point of a message, then histories up to a limit; with all layers on,
+and then without those behind which the fault hides.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from tests.simulation.mutants import MUTANTS, Mutant
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "functions" / "downwind"
+FIRST = 200
+LIMIT = 5000
+
+
+def plant(mutant: Mutant, folder: Path) -> None:
+    """A copy of the package below `folder`, with the fault in it. AssertionError: the code has moved on, and the patch has not."""
+    shutil.copytree(PACKAGE, folder / "downwind", ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder / "downwind" / mutant.path
+    text = path.read_text()
+    assert text.count(mutant.old) == 1, f"{mutant.name}: {mutant.path} holds the text {text.count(mutant.old)} times"
+    path.write_text(text.replace(mutant.old, mutant.new))
+
+
+def look(off: frozenset[str], limit: int) -> str | None:
+    """What found it, in this very process: a seed, or a flow with its fault. None: nothing did."""
+    from tests.simulation import exhaustive
+    from tests.simulation.run import run
+
+    found = run(min(FIRST, limit), 0, off, stop_at_first=True)
+    if found.failed:
+        return f"seed {found.failed[0][0]}: {found.failed[0][1][0][0]}"
+    for flow in exhaustive.FLOWS:
+        failure = exhaustive.play(flow, {}, off)[1]
+        if failure is not None:
+            return f"{flow}, without any fault: {failure.violations[0][0]}"
+    for flow, (_, window) in exhaustive.FLOWS.items():
+        if window is exhaustive._whole:
+            continue
+        for job in exhaustive.jobs_of(flow, off, pairs=False):
+            failures = [] if job.backwards else job.run()[1]
+            if failures:
+                return f"{flow} {failures[0].faults}: {failures[0].violations[0][0]}"
+    found = run(limit - FIRST, FIRST, off, stop_at_first=True) if limit > FIRST else found
+    return f"seed {found.failed[0][0]}: {found.failed[0][1][0][0]} (by volume)" if found.failed else None
+
+
+def hunt(mutant: Mutant, limit: int) -> tuple[Mutant, str | None, str, float]:
+    """In a process of its own, which imports the copy; what found it, with which layers off."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        plant(mutant, Path(folder))
+        for off in dict.fromkeys(((), mutant.off)):
+            command = [sys.executable, "-m", "tests.simulation.hunt", "--inside", "--limit", str(limit)]
+            command += [part for layer in off for part in ("--layer-off", layer)]
+            environment = {**os.environ, "PYTHONPATH": folder}
+            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode:
+                return mutant, "it does not even import", done.stderr[-300:], time.monotonic() - began
+            found = json.loads(done.stdout.splitlines()[-1])["found"]
+            if found is not None:
+                return mutant, found, " ".join(off), time.monotonic() - began
+    return mutant, None, "", time.monotonic() - began
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/mutants", description=__doc__)
+    parser.add_argument("--only", metavar="TEXT", default="", help="mutants whose name holds this")
+    parser.add_argument(
+        "--limit", type=int, default=LIMIT, metavar="N", help=f"histories before one has survived ({LIMIT})"
+    )
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (2)")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--layer-off", action="append", default=[], help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.inside:
+        from tests.simulation.run import silence
+
+        silence()
+        print(json.dumps({"found": look(frozenset(chosen.layer_off), chosen.limit)}))
+        return 0
+    wanted = [each for each in MUTANTS if chosen.only in each.name]
+    killed = volume = 0
+    with ThreadPoolExecutor(chosen.jobs) as pool:
+        for mutant, found, off, seconds in pool.map(partial(hunt, limit=chosen.limit), wanted):
+            about = f" (off: {off})" if off else ""
+            print(
+                f"{'killed' if found else 'ALIVE':7} {mutant.name}: {found or 'nothing found it'}{about} [{seconds:.0f} s]",
+                flush=True,
+            )
+            killed += found is not None and "import" not in found
+            volume += found is not None and "volume" in found
+    print(json.dumps({"mutants": len(wanted), "killed": killed, "by_volume_only": volume}))
+    return 0 if killed == len(wanted) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
