@@ -42,11 +42,14 @@ class Instance:
         self.verify = make_tokens(settings)
         self._secrets: Secrets = Lazy(lambda: make_secrets(settings))
 
-    def check_sender(self, authorization: str | None) -> None:
-        """Raises Unauthorized. On a laptop a call by hand needs no token, but one that is there must hold, as in the cloud."""
+    def check_sender(self, authorization: str | None) -> bool:
+        """Whether a token was checked. Raises Unauthorized. On a laptop a call by hand needs none, but one that is there must
+        hold, as in the cloud."""
         by_hand = self.settings.local and authorization is None
-        if self.verify is not None and not by_hand:
-            self.verify(authorization)
+        if self.verify is None or by_hand:
+            return False
+        self.verify(authorization)
+        return True
 
     def webhook_secrets(self) -> webhook.ReceiveSecrets:
         return webhook.ReceiveSecrets(
@@ -95,16 +98,16 @@ def _guarded(request: "Request", source: str, work: Callable[[Instance, Message]
         here = instance()
         if request.method != "POST":
             return _refused(source, f"{request.method} is not how a message comes", 405)
-        here.check_sender(request.headers.get("Authorization"))
+        token = here.check_sender(request.headers.get("Authorization"))
         body = _body(request, PUBSUB_LIMIT)
         if body is None:
             return _refused(source, "the body is over the limit", 413)
         try:
             message = read_message(dict(request.headers), body)
             # A direct push does not name its topic; each function serves one.
-            message = replace(message, topic=message.topic or source)
+            message = replace(message, topic=message.topic or source, token=token)
         except Refused as error:
-            return _park_envelope(here.world, source, body, error)
+            return _park_envelope(here.world, source, body, error, token=token)
         word = work(here, message)
         logs.info(word, source=source, message_id=message.id, attempt=message.attempt)
         return "", 204
@@ -121,10 +124,10 @@ def _guarded(request: "Request", source: str, work: Callable[[Instance, Message]
         return "", 500
 
 
-def _park_envelope(world: World, source: str, body: bytes, error: Refused) -> Answer:
+def _park_envelope(world: World, source: str, body: bytes, error: Refused, *, token: bool) -> Answer:
     """Not even a message: kept under the hash of its body, and acknowledged, or it would come back for days."""
     identifier = names.digest_of(body.hex())
-    message = Message(id=identifier, data=body, attributes={}, topic=source)
+    message = Message(id=identifier, data=body, attributes={}, topic=source, token=token)
     parking.park(world, names.event(source, identifier), message, error.reason)
     return "", 204
 

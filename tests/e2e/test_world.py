@@ -114,6 +114,10 @@ def test_a_call_by_hand_needs_no_token_on_a_laptop_but_a_bad_one_is_refused(
     headers = {"Authorization": token} if token else {}
     answer = requests.post(f"{downwind_world.local.url('functions')}/on_image", json=body, headers=headers, timeout=20)
     assert (answer.status_code, answer.content) == (status, b"")
+    raw = downwind_world.ports.ledger.read(f"{names.event('gcr', f'by-hand-{status}')}raw")
+    assert (raw is not None) == (token is None)
+    if raw is not None:
+        assert json.loads(raw.metadata["fact"])["token"] is False
 
 
 def test_a_waiting_judgment_is_answered_from_the_command_line(downwind_world: DownwindWorld, change: Change) -> None:

@@ -110,7 +110,7 @@ class Message:
     """One Pub/Sub message, whatever wire form brought it (`events.envelope`).
 
     `id` is the messageId (unique in its topic only); `published` RFC 3339 text or None; `attempt` Pub/Sub's deliveryAttempt
-    or None; `data` is b"" in attribute-only messages.
+    or None; `data` is b"" in attribute-only messages. `token`: whether Pub/Sub's ID token was checked; None: nobody says.
     """
 
     id: str
@@ -121,3 +121,4 @@ class Message:
     published: str | None = None
     ordering_key: str | None = None
     attempt: int | None = None
+    token: bool | None = None

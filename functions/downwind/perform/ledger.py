@@ -80,6 +80,7 @@ def raw_object(prefix: str, message: Message) -> NewObject:
             "topic": message.topic,
             "published": message.published,
             "attempt": message.attempt,
+            "token": message.token,
             "attributes": kept,
             "left_out": len(message.attributes) - len(kept),
         },

@@ -93,9 +93,11 @@ def _verified(raw: Fact, *, tokens: bool) -> str:
     attributes = raw.body.get("attributes") or {}
     if raw.body.get("topic") == "dead-letters":
         return "not handled: Pub/Sub gave it up, and the tick took it from dead-letters"
-    token = (
-        "Pub/Sub's ID token was checked" if tokens else "no token was checked: this local world has switched that off"
-    )
+    token = "Pub/Sub's ID token was checked"
+    if not tokens:
+        token = "no token was checked: this local world has switched that off"
+    elif raw.body.get("token") is False:
+        token = "it came by hand without a token, which this local world allows"
     if attributes.get("source") == "github":
         return (
             f"{token}; receive checked GitHub's signature of delivery {attributes.get('delivery')} before it published"

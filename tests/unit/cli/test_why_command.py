@@ -1,6 +1,7 @@
 """`downwind why`: every kind of name leads to the chain, and each line to the object that proves it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -108,6 +109,23 @@ def test_an_event_leads_to_what_it_said(cli: Any, shop: Any, source: str) -> Non
     assert ("GitHub's signature of delivery" in verified) == (source == "delivery")
     event = cli.json("why", asked)["subjects"][0]["id"]
     assert cli.json("why", event[:12])["chains"][0]["commit"] == after
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        (True, "Pub/Sub's ID token was checked"),
+        (False, "it came by hand without a token, which this local world allows"),
+        (None, "Pub/Sub's ID token was checked"),
+    ],
+)
+def test_a_call_by_hand_is_not_said_to_have_had_a_token(cli: Any, shop: Any, token: bool | None, said: str) -> None:
+    before, after = shop.commit()
+    shop.announce(before, after, id="m-0001")
+    _, message = shop.sent[-1]
+    shop.deliver("push", replace(message, id="by-hand-1", token=token))
+    (verified,) = [text for text in cli.told("by-hand-1", "verified") if "by-hand-1" in text]
+    assert verified == f"message by-hand-1: {said}"
 
 
 def test_an_execution_event_leads_to_its_release(cli: Any, shop: Any) -> None:
