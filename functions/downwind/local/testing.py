@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from downwind.errors import TransientError
 from downwind.local.add import Added, add, connect
-from downwind.local.calls import call
+from downwind.local.calls import call, patiently
 from downwind.local.ledger_follower import Follower, outcome, started
 from downwind.local.supervisor import Supervisor
 from downwind.local.working_copy import WorkingCopy
@@ -107,7 +107,7 @@ class DownwindWorld:
         commits: Sequence[str] = (),
     ) -> Fact:
         """The first fact of the application, old or new, of which `met` is true."""
-        follower = Follower(self.ports, application)
+        follower = patiently(lambda: Follower(self.ports, application), seconds=seconds)
         follower.commits.extend(commits)
         return follower.until(met, lambda _fact: None, seconds, what)
 
