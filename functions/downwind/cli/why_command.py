@@ -25,9 +25,9 @@ _QUIET = frozenset({"announced"})
 def why_command(session: Session, thing: str, *, objects: bool, output: str) -> None:
     """Say what became of THING: a commit, an image's digest, a build, an execution, or an event.
 
-    An event is named by its message id, a webhook's delivery id or a request's id. Commits, digests, builds and
-    executions may be abbreviated to 7 characters. Every line tells a step with its reason and, with --objects or in
-    JSON, the object that proves it.
+    An event is named by its message id; but a webhook by its delivery id, and a request that could be read by its own
+    id. Commits, digests, builds and executions may be abbreviated to 7 characters. Every line tells a step with its
+    reason and, with --objects or in JSON, the object that proves it.
 
     Exit code: 1 when nothing is known of THING; the answer says where it was looked for.
 

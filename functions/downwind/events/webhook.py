@@ -100,7 +100,7 @@ def _is_github(lower: Mapping[str, str]) -> bool:
 
 
 def _github(lower: Mapping[str, str], raw: bytes) -> Outgoing:
-    """The raw body on `repo-pushes`. Every event goes on, so that the ledger can say why one was ignored."""
+    """The raw body on `repo-pushes`. Every event goes on: only the parser there says which ones ask nothing of us."""
     check_size(len(raw), WEBHOOK_LIMIT)
     kind = lower.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json":

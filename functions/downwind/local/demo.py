@@ -15,7 +15,7 @@ from downwind.local.calls import call, patiently
 from downwind.local.ledger_follower import Follower, outcome, report, started
 from downwind.local.supervisor import Supervisor
 from downwind.local.working_copy import WorkingCopy
-from downwind.local.world_file import LocalWorld, forget, new_world
+from downwind.local.world_file import PARTS, LocalWorld, forget, new_world
 from downwind.reconcile import words
 from downwind.reconcile.facts import Fact
 
@@ -149,7 +149,7 @@ def fresh(world_folder: Path, say: Callable[[str], None]) -> Iterator[LocalWorld
     world = new_world(world_folder)
     began = time.monotonic()
     with Supervisor(world, say):
-        say(f"the world runs: {', '.join(world.ports)} on 127.0.0.1 ({time.monotonic() - began:.1f} s)")
+        say(f"the world runs: {', '.join(PARTS)} on 127.0.0.1 ({time.monotonic() - began:.1f} s)")
         yield world
 
 
