@@ -163,14 +163,17 @@ def write_report(file: Path, body: dict[str, Any]) -> None:
 def next_steps(world: LocalWorld, rollouts: list[dict[str, Any]]) -> list[str]:
     """What a newcomer may try now, with this world's own names."""
     command = ".venv/bin/downwind"
-    newest = next((each["commit"] for each in reversed(rollouts) if each["status"] == "succeeded"), "COMMIT")
-    overtaken = next((each["commit"] for each in rollouts if each["status"] == "superseded"), newest)
+    newest, where = next(
+        ((each["commit"], each["environment"]) for each in reversed(rollouts) if each["status"] == "succeeded"),
+        ("COMMIT", "staging"),
+    )
+    overtaken = [each["commit"] for each in rollouts if each["status"] == "superseded"][:1]
     return [
         "",
         "The world stays up. Try, in another terminal:",
         f"  {command} status                 what is live, what runs, what comes next",
-        f"  {command} why {newest[:10]}         the whole chain of what is in production",
-        f"  {command} why {overtaken[:10]}         and of the one that was overtaken",
+        f"  {command} why {newest[:10]}         the whole chain of what is in {where}",
+        *(f"  {command} why {each[:10]}         and of the one that was overtaken" for each in overtaken),
         f"  cd {world.folder / 'shop'}, change something, git commit -a, git push",
         f"  {command} deploy shop production --commit {newest[:10]} --why 'because I can'",
         f"  Spinnaker's Gate: {world.url('gate')}/applications/shop/pipelines",
