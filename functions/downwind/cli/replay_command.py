@@ -17,6 +17,8 @@ from downwind.reconcile import words
 
 _AT_ONCE = 10_000
 _PAUSE = 1.0
+_LISTS = 50
+"""Lists made in a second, on average."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,7 @@ def _follow(session: Session, answers: Sequence[Answer], timeout: int) -> list[A
             found[index] = _outcome(found[index], facts)
         if all(each.state != "ordered" for each in found) or session.now().timestamp() > ends:
             return found
-        session.sleep(_PAUSE)
+        session.sleep(max(_PAUSE, len(open_) / _LISTS))
 
 
 def _events(session: Session, asked: Sequence[Parked]) -> list[dict[str, Any]]:

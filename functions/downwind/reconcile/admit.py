@@ -252,9 +252,10 @@ def park_order(order: Mapping[str, Any], reason: str, snapshot: Snapshot, collec
     """Where people look for messages that came to nothing, and announced as those are. Before it was refused, the message may
     have been parked for something else, and replayed."""
     event = names.event("request", order["id"])
-    standing = snapshot.under(f"{event}parked.")
-    number = next((index for index, fact in enumerate(standing) if fact.body["reason"] == reason), len(standing))
-    parked = f"{event}parked.{number}"
+    prefix = f"{event}parked."
+    reasons = {int(fact.name.removeprefix(prefix)): fact.body["reason"] for fact in snapshot.under(prefix)}
+    number = next((number for number in sorted(reasons) if reasons[number] == reason), len(reasons))
+    parked = f"{prefix}{number}"
     if parked not in snapshot.facts or names.announced(parked) not in snapshot.facts:
         collector.keep(requests=frozenset({(order["environment"], order["id"])}))
     raw = snapshot.facts.get(event + "raw")

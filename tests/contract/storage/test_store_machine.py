@@ -24,14 +24,15 @@ NAMES = st.sampled_from(["a", "a/1", "a/2", "a/é", "a0", "b", "b/😀", "b/~"])
 PREFIXES = st.sampled_from(["", "a", "a/", "b", "b/", "c"])
 DATA = st.binary(max_size=12)
 METADATA = st.dictionaries(st.sampled_from(["fact", "hints"]), st.text(max_size=5).filter(str.isprintable), max_size=2)
-Lose = Callable[[], None]
+Order = Callable[[], None]
+Lose = Callable[[bool], None]
 
 
 class StoreMachine(RuleBasedStateMachine):
     """`lose` has the next write done and its answer lost, `refuse` has it not done at all; both None where the server can't. A
     store may try again by itself and find its own success, or say that it does not know: the two are all that it may do."""
 
-    def __init__(self, store: Store, lose: Lose | None, refuse: Lose | None, calm: Lose) -> None:
+    def __init__(self, store: Store, lose: Lose | None, refuse: Order | None, calm: Order) -> None:
         super().__init__()
         self.store, self.lose, self.refuse, self.calm = store, lose, refuse, calm
         self.model: dict[str, StoredObject] = {}
@@ -65,13 +66,23 @@ class StoreMachine(RuleBasedStateMachine):
         self.model.pop(name, None)
 
     @precondition(lambda self: self.lose is not None)
-    @rule(name=NAMES, data=DATA, generation=st.sampled_from(["none", "standing", "old"]), done=st.booleans())
-    def write_with_a_fault(self, name: str, data: bytes, generation: str, *, done: bool) -> None:
-        """Its answer is lost, or the call never arrived: whatever the store says, it says what is so."""
-        order = self.lose if done else self.refuse
-        assert order is not None
+    @rule(
+        name=NAMES,
+        data=DATA,
+        generation=st.sampled_from(["none", "standing", "old"]),
+        fault=st.sampled_from(["lost", "lost, and forbidden the second time", "refused"]),
+    )
+    def write_with_a_fault(self, name: str, data: bytes, generation: str, fault: str) -> None:
+        """Its answer is lost, or the call never arrived: whatever the store says, it says what is so. Who may create and not
+        overwrite is told 403, not 412, when it tries again."""
+        assert self.lose is not None
+        assert self.refuse is not None
         new, number = NewObject(name=name, data=data), self.generation(name, generation)
-        order()
+        done = fault != "refused"
+        if done:
+            self.lose(fault != "lost")
+        else:
+            self.refuse()
         try:
             answer = self.store.replace(new, generation=number)
         except TransientError:
@@ -88,7 +99,7 @@ class StoreMachine(RuleBasedStateMachine):
     def delete_with_a_fault(self, name: str) -> None:
         """A delete is repeated until it is answered."""
         assert self.lose is not None
-        self.lose()
+        self.lose(False)
         try:
             self.store.delete(name)
         except TransientError:
@@ -175,7 +186,7 @@ def in_memory() -> StoreMachine:
             store.fail = store.fail_after = None
             raise TransientError("ordered")
 
-    def lose() -> None:
+    def lose(forbidden: bool) -> None:
         store.fail_after = fail
 
     def refuse() -> None:
@@ -194,9 +205,11 @@ def on_our_server(client: Any, fault: Any, raw: Any) -> Iterator[Callable[[], St
     def make() -> StoreMachine:
         stores.append(GcsStore(client.create_bucket(f"bucket-{uuid.uuid4().hex[:12]}").name, client=client))
 
-        def lose() -> None:
+        def lose(forbidden: bool) -> None:
             for method in ("insert", "delete"):
                 fault(method, 503, after=True)
+            if forbidden:
+                fault("insert", 403)
 
         def refuse() -> None:
             for method in ("insert", "delete"):
