@@ -173,3 +173,12 @@ def test_the_number_of_lists_does_not_grow_with_the_past(given: Any) -> None:
         given.succeeded(number, f"{number:040x}")
         given.push(None, f"{number:040x}", ref=f"refs/tags/v{number}")
     assert listed(given) | listed(given) == first
+
+
+def test_the_rollout_of_an_execution_that_is_older_than_the_newest_ones_and_of_no_foreign_one(given: Any) -> None:
+    given.execution("e1", 3)
+    given.execution("e2", 4, environment="elsewhere")
+    listed(given)
+    assert listed(given) == {names.rollout("shop", "staging", 3)}
+    given.claim(3, A)
+    assert asked(given) == set()
