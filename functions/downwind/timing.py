@@ -19,6 +19,8 @@ class Timing:
     """A started execution, or a build that an entry waits for, of which nobody heard is looked up after this,"""
     look_every: int = 600
     """and then each time this has passed."""
+    show: int = 600
+    """For so long a host may answer as if a push that was told of had not been."""
     wait: int = 24 * 3600
     """A release without build or image is abandoned after this."""
 
@@ -31,4 +33,4 @@ def look_now(age: float, timing: Timing, *, often: bool = False) -> bool:
 
 
 CLOUD_TIMING = Timing()
-LOCAL_TIMING = Timing(tick=2, lease=12, drop=6, effect=5, look_first=4, look_every=10)
+LOCAL_TIMING = Timing(tick=2, lease=12, drop=6, effect=5, look_first=4, look_every=10, show=20)

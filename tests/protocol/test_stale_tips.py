@@ -30,3 +30,49 @@ def test_two_stale_answers_that_lie_far_apart_prove_nothing(shop: Any) -> None:
         shop.memory.repository.lag(REPOSITORY, 0)
         shop.tick(10)
     assert shop.log("staging") == [first, second, third]
+
+
+def test_a_push_that_was_told_of_and_is_not_shown_yet_is_waited_for(shop: Any) -> None:
+    """A new branch that a replica does not know looks like a deleted one; found by the simulator."""
+    before, first = shop.commit()
+    shop.memory.repository.lag(REPOSITORY, 1)
+    shop.announce(before, first)
+    shop.tick()
+    assert shop.log("staging") == []
+    shop.memory.repository.lag(REPOSITORY, 0)
+    shop.tick()
+    assert shop.log("staging") == [first]
+    before, second = shop.commit()
+    shop.memory.repository.lag(REPOSITORY, 1)
+    shop.announce(before, second)
+    shop.memory.repository.lag(REPOSITORY, 0)
+    shop.tick()
+    assert shop.log("staging") == [first, second]
+
+
+def test_a_push_that_is_never_shown_is_waited_for_ten_minutes(shop: Any) -> None:
+    first = shop.push()
+    shop.build(first)
+    before, second = shop.commit()
+    shop.memory.repository.move(REPOSITORY, "refs/heads/main", first)
+    shop.announce(before, second)
+    shop.finish(shop.executions("staging")[-1])
+    shop.finish(shop.executions("production")[-1])
+    shop.judge(shop.executions("production")[-1])
+    shop.tick(5)
+    assert shop.open() != []
+    shop.tick(8)
+    assert (shop.open(), shop.log("staging")) == ([], [first])
+
+
+def test_an_old_push_that_is_told_of_again_is_not_waited_for(shop: Any) -> None:
+    first = shop.push()
+    second = shop.push()
+    shop.announce(None, first, id="again")
+    assert shop.log("staging") == [first, second]
+    shop.build(second)
+    shop.finish(shop.executions("staging")[-1])
+    shop.finish(shop.executions("production")[-1])
+    shop.judge(shop.executions("production")[-1])
+    shop.tick(2)
+    assert shop.open() == []

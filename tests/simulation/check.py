@@ -151,7 +151,7 @@ def _parked(history: "History") -> Iterator[Found]:
     """Only what nobody can make sense of, and what Pub/Sub gave up."""
     for each in history.stores["ledger"].peek("parked/"):
         body = decode_body(each.name, each.data or b"")
-        if body["topic"] == "dead-letters" or "announced." in each.name or body["kind"] != "parked":
+        if body.get("topic") == "dead-letters" or "announced." in each.name or body["kind"] != "parked":
             continue
         letter = next(one for one in history.pubsub.letters if one.message.id == body["message"])
         if letter.message.id not in history.malformed:

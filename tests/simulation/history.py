@@ -274,7 +274,10 @@ class History:
             if self._ended():
                 break
             self._minute()
-        if check.unadmitted(self) or self.lost_markers:
+        told = not (self.outside.unannounced or self.lost_markers or self.pubsub.dropped)
+        if told and check.unadmitted(self):
+            self.unsettled.append("a push that was told of is not in the log, and only the patrol could find it")
+        elif check.unadmitted(self) or self.lost_markers:
             self._jump_to_patrol()  # a push that nobody announced, work that no marker tells of
         for _ in range(60):
             if self._ended():

@@ -92,7 +92,7 @@ class PubSub:
         letter.settled = True
         self.dropped.add(letter.message.id)
         self._scheduler.trace.append(f"{self._scheduler.now:.3f} pubsub gives {letter.message.id} up")
-        about = {"CloudPubSubDeadLetterSourceSubscription": letter.kind}
+        about = {"CloudPubSubDeadLetterSourceSubscription": f"on-{letter.kind}"}
         self._publisher.publish(
             "dead-letters", letter.message.data, {**letter.message.attributes, **about} or {"x": "y"}
         )
@@ -123,6 +123,8 @@ class Outside:
     failed: set[str] = field(default_factory=set)
     requests: int = 0
     seen_builds: set[str] = field(default_factory=set)
+    unannounced: bool = False
+    """Was there a push that nobody told of?"""
     announces_builds: bool = True
     """False: nobody builds for now"""
 
@@ -167,7 +169,9 @@ class Outside:
     def _moved(self, ref: str, before: str | None, after: str | None) -> None:
         self.moves.append(Moved(ref=ref, object=after, at=self.scheduler.now))
         self.scheduler.trace.append(f"{self.scheduler.now:.3f} git {ref}: {_short(before)} -> {_short(after)}")
-        if not self.fate.chance(self.fate.rates.unannounced):
+        if self.fate.chance(self.fate.rates.unannounced):
+            self.unannounced = True
+        else:
             self.pubsub.publish("push", push_body(ref, before, after))
         if after is not None and self.announces_builds and not self.kind.starts and after not in self.built:
             self.build(after, ref)

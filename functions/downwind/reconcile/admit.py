@@ -1,7 +1,7 @@
 """When something becomes an entry: a ref's tip, an upstream's success, a request (design.md section 4, Admit and Promotion)."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise, zip_longest
 from typing import Any
 
@@ -11,6 +11,7 @@ from downwind.reconcile.facts import Fact, Hints, RefTip, Snapshot
 from downwind.reconcile.log import LogEntry, new_entry, read_log, ref_fact
 from downwind.reconcile.rollouts import read_rollouts
 from downwind.reconcile.steps import Append, Collector, Compare, Record
+from downwind.timing import Timing
 
 NEAR = 5
 """Ticks between two answers that still count as one after the other: a tick may be missed or find the host silent."""
@@ -26,10 +27,11 @@ def admit_tip(
     ref: str,
     snapshot: Snapshot,
     collector: Collector,
-    apart: datetime,
+    now: datetime,
+    timing: Timing,
 ) -> None:
     """Append an entry when the tip differs from the newest entry of the same ref, and recorded pushes link the two or the
-    tip has answered the same on two ticks, the first of them before `apart`: half a period ago."""
+    tip has answered the same on two ticks, half a period apart at least."""
     application = registered.application
     records = ref_records(application, environment, ref, snapshot)
     newest = records[0] if records else None
@@ -42,6 +44,7 @@ def admit_tip(
         return
     tip = snapshot.tips.get(ref)
     if tip is None or (newest is not None and newest.body["object"] == tip.object):
+        _await_push(application, environment, ref, records, snapshot, collector, now, timing)
         return
     kept, collector.open = collector.open, collector.open | Hints(refs=frozenset({ref}))
     via = _link(application, ref, tip, records, snapshot)
@@ -52,6 +55,7 @@ def admit_tip(
             )
             return
         prefix = names.tip(application.name, environment.name, ref, tip.object)
+        apart = now - timedelta(seconds=timing.tick / 2)
         if not any(_just_before(fact, newest, snapshot.tick, apart) for fact in snapshot.under(prefix)):
             name = prefix + names.down(snapshot.tick)
             collector.record(
@@ -70,6 +74,26 @@ def admit_tip(
             return
     body: dict[str, object] = {"by": "push", "ref": ref, "commit": tip.commit, "object": tip.object, "via": list(via)}
     append(registered, environment, snapshot, collector, body)
+
+
+def _await_push(
+    application: Application,
+    environment: Environment,
+    ref: str,
+    records: list[Fact],
+    snapshot: Snapshot,
+    collector: Collector,
+    now: datetime,
+    timing: Timing,
+) -> None:
+    """A push that was told of, and of which the repository shows nothing: its answer may be one from before. It is asked again
+    on the next ticks, for a while."""
+    spent = {after for _, after in _spent(records)}
+    for commit in sorted(snapshot.hints.commits - spent):
+        told = snapshot.under(names.pushes(application.name, ref, commit))
+        if any((now - fact.created).total_seconds() < timing.show for fact in told):
+            collector.keep(refs=frozenset({ref}), commits=frozenset({commit}))
+            collector.wait(f"the repository to show {commit[:7]} on {ref}", environment=environment.name)
 
 
 def _just_before(answer: Fact, newest: Fact | None, tick: int, apart: datetime) -> bool:

@@ -1,7 +1,7 @@
 """`next_steps`: everything that is due now for one application, and what the rest waits for. The one place that decides."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from downwind.model.catalog import Environment, Registered
@@ -47,7 +47,7 @@ def next_steps(
     for environment in application.environments:
         for ref in sorted(snapshot.hints.refs):
             if environment in application.fed_by(ref):
-                admit_tip(registered, environment, ref, snapshot, admitted, now - timedelta(seconds=timing.tick / 2))
+                admit_tip(registered, environment, ref, snapshot, admitted, now, timing)
         for name, identifier in sorted(snapshot.hints.requests):
             if name == environment.name:
                 prefix = names.request(application.name, name, identifier)
