@@ -1,5 +1,8 @@
 """A small Kubernetes: one object store with apply, delete, and our admission policy; no controllers, no pods.
 
+A new store holds the shipped admission policy. It is enforced while it stands and its binding denies, as on a real one;
+but by the shipped rules in Python, whatever its expressions say.
+
 Different from a real cluster, on purpose: namespaces need not be created; an apply replaces all of the object that the
 manifest can say (kubectl's three-way merge does the same, when only manifests change the object); workloads are ready
 at once, unless an image of theirs has no digest or the object bears the annotation `local.downwind.dev/fail: "true"`:
@@ -11,18 +14,20 @@ import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from downwind.local.cluster_policy import FENCE_POLICY, SEQUENCE_POLICY, denial, refuse_delete, refuse_write
+from downwind.shipped import admission_policy
 
 FAIL = "local.downwind.dev/fail"
 _CLUSTER_SCOPED = frozenset(
     {"Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "PersistentVolume", "StorageClass"}
     | {"PriorityClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "IngressClass", "APIService"}
 )
+_POLICY, _BINDING = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod"})
 # What the API server itself writes; a manifest cannot.
 _OF_THE_SERVER = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
@@ -55,19 +60,37 @@ class Cluster:
         )
         self._db.execute("CREATE TABLE IF NOT EXISTS version (last INTEGER)")
         self._lock = threading.RLock()
+        if self._db.execute("SELECT 1 FROM version").fetchone() is None:
+            for document in admission_policy():
+                self.apply(document)
 
     def stop(self) -> None:
         with self._lock:
             self._db.close()
 
-    def apply(self, manifest: Mapping[str, Any], *, may_override: bool = False) -> Object:
+    def apply(self, manifest: Mapping[str, Any], *, may_override: bool = False, dry_run: bool = False) -> Object:
         """Creates or replaces; the object as stored. ApiError: not an object (400, 422), or the policy said no (403).
         `may_override`: the caller has the verb `override` on sequences.downwind.dev (break-glass)."""
         new = _checked(manifest)
-        metadata = new["metadata"]
+        place = (new["metadata"].get("namespace", ""), new["kind"], new["metadata"]["name"])
+        return self.write(*place, lambda _old: new, may_override=may_override, dry_run=dry_run)
+
+    def write(
+        self,
+        namespace: str,
+        kind: str,
+        name: str,
+        change: Callable[[Object | None], Mapping[str, Any]],
+        *,
+        may_override: bool = False,
+        dry_run: bool = False,
+    ) -> Object:
+        """Reads, changes and writes as one atomic step; with `dry_run` all but the writing. ApiError as of `apply`."""
         with self._lock:
-            old = self.get(metadata.get("namespace", ""), new["kind"], metadata["name"])
-            refusal = refuse_write(new, old, may_override=may_override)
+            old = self.get(namespace, kind, name)
+            new = _checked(change(copy.deepcopy(old)))
+            metadata = new["metadata"]
+            refusal = refuse_write(new, old, may_override=may_override) if self._enforced(SEQUENCE_POLICY, new) else None
             if refusal is not None:
                 raise _forbidden(new, SEQUENCE_POLICY, refusal)
             if old is not None and _as_written(old) == _as_written(new):
@@ -75,23 +98,29 @@ class Cluster:
             metadata["uid"] = old["metadata"]["uid"] if old else str(uuid.uuid4())
             metadata["creationTimestamp"] = old["metadata"]["creationTimestamp"] if old else _now()
             metadata["generation"] = _generation(new, old)
-            metadata["resourceVersion"] = str(self._next_version())
             new |= _status(new)
+            if dry_run:
+                return new
+            metadata["resourceVersion"] = str(self._next_version())
             self._db.execute(
                 "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)",
                 (metadata.get("namespace", ""), new["kind"], metadata["name"], json.dumps(new)),
             )
             return new
 
-    def delete(self, namespace: str, kind: str, name: str, *, may_override: bool = False) -> None:
+    def delete(
+        self, namespace: str, kind: str, name: str, *, may_override: bool = False, dry_run: bool = False
+    ) -> None:
         """ApiError: no such object (404), or the policy keeps it (403)."""
         with self._lock:
             old = self.get(namespace, kind, name)
             if old is None:
                 raise ApiError(404, "NotFound", f'{_resource(kind, "")} "{name}" not found')
-            refusal = refuse_delete(old, may_override=may_override)
+            refusal = refuse_delete(old, may_override=may_override) if self._enforced(FENCE_POLICY, old) else None
             if refusal is not None:
                 raise _forbidden(old, FENCE_POLICY, refusal)
+            if dry_run:
+                return
             self._db.execute(
                 "DELETE FROM objects WHERE namespace = ? AND kind = ? AND name = ?", (namespace_of(old), kind, name)
             )
@@ -105,14 +134,27 @@ class Cluster:
         return json.loads(row[0]) if row else None
 
     def list(self, namespace: str | None = None, kind: str | None = None) -> list[Object]:
-        """By namespace, kind and name; None: all."""
+        """By namespace, kind and name; None: all, but admission policies are listed by their kind only."""
         with self._lock:
             rows = self._db.execute(
                 "SELECT body FROM objects WHERE (?1 IS NULL OR namespace = ?1) AND (?2 IS NULL OR kind = ?2) "
                 "ORDER BY namespace, kind, name",
                 (namespace, kind),
             ).fetchall()
-        return [json.loads(row[0]) for row in rows]
+        found = [json.loads(row[0]) for row in rows]
+        return [item for item in found if kind is not None or item["kind"] not in {_POLICY, _BINDING}]
+
+    def _enforced(self, policy: str, item: Object) -> bool:
+        """Does a binding deny what the policy refuses, in the namespace of this object?"""
+        if self.get("", _POLICY, policy) is None:
+            return False
+        bindings = [each["spec"] for each in self.list(kind=_BINDING)]
+        return any(
+            each.get("policyName") == policy
+            and "Deny" in each.get("validationActions", ())
+            and _selects(each, namespace_of(item))
+            for each in bindings
+        )
 
     def _next_version(self) -> int:
         row = self._db.execute("SELECT last FROM version").fetchone()
@@ -131,6 +173,18 @@ def failure(item: Mapping[str, Any]) -> str | None:
         if "@sha256:" not in image:
             return f"ImagePullBackOff: {image} has no digest, and the local cluster runs nothing else"
     return None
+
+
+def _selects(binding: Mapping[str, Any], namespace: str) -> bool:
+    """The binding's namespaceSelector on the one label that every namespace has; a cluster-wide object is always taken."""
+    selector = (binding.get("matchResources") or {}).get("namespaceSelector") or {}
+    name = {"kubernetes.io/metadata.name": namespace}
+    wanted = selector.get("matchLabels") or {}
+    rules = selector.get("matchExpressions") or []
+    return not namespace or (
+        all(name.get(key) == value for key, value in wanted.items())
+        and all((name.get(rule["key"]) in (rule.get("values") or [])) == (rule["operator"] == "In") for rule in rules)
+    )
 
 
 def namespace_of(item: Mapping[str, Any]) -> str:
@@ -217,6 +271,15 @@ def _forbidden(item: Object, policy: str, refusal: str) -> ApiError:
     resource = _resource(item["kind"], item["apiVersion"].rpartition("/")[0])
     name = item["metadata"]["name"]
     return ApiError(403, "Forbidden", f'{resource} "{name}" is forbidden: {denial(policy, refusal)}')
+
+
+def is_namespaced(kind: str) -> bool:
+    return kind not in _CLUSTER_SCOPED
+
+
+def plural_of(kind: str, api_version: str) -> str:
+    """As in an address; with the group, where there is one, as in an error."""
+    return _resource(kind, api_version.rpartition("/")[0])
 
 
 def _resource(kind: str, group: str) -> str:

@@ -21,6 +21,7 @@ from downwind.local.gate.pipelines_api import PipelinesApi
 from downwind.local.gate.records import Records
 from downwind.local.gate.run import StageHandler
 from downwind.local.http import Handler, HttpPart
+from downwind.local.kubernetes_api import KubernetesApi
 from downwind.local.outbox import Outbox
 
 log = logging.getLogger("downwind.local.gate")
@@ -69,6 +70,7 @@ class GateServer(HttpPart):
             ExecutionsApi(self._records, self._orca),
             PipelinesApi(self._records),
             ApplicationsApi(self._records, account),
+            KubernetesApi(self.cluster),
         )
         super().__init__(port)
 
