@@ -14,21 +14,20 @@ import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from downwind.local.cluster_policy import FENCE_POLICY, SEQUENCE_POLICY, denial, refuse_delete, refuse_write
+from downwind.local.cluster_workloads import status_of
 from downwind.shipped import admission_policy
 
-FAIL = "local.downwind.dev/fail"
 _CLUSTER_SCOPED = frozenset(
     {"Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "PersistentVolume", "StorageClass"}
     | {"PriorityClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "IngressClass", "APIService"}
 )
 _POLICY, _BINDING = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"
-_WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod"})
 # What the API server itself writes; a manifest cannot.
 _OF_THE_SERVER = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
 
@@ -75,6 +74,16 @@ class Cluster:
         place = (new["metadata"].get("namespace", ""), new["kind"], new["metadata"]["name"])
         return self.write(*place, lambda _old: new, may_override=may_override, dry_run=dry_run)
 
+    def create(self, manifest: Mapping[str, Any], *, may_override: bool = False, dry_run: bool = False) -> Object:
+        """As `apply`, of an object that must not be there yet (409). The policy is asked first, as if there were none."""
+        new = _checked(manifest)
+        with self._lock:
+            self._review(new, None, may_override=may_override)
+            if self.get(new["metadata"].get("namespace", ""), new["kind"], new["metadata"]["name"]) is not None:
+                text = f'{_resource(new["kind"], "")} "{new["metadata"]["name"]}" already exists'
+                raise ApiError(409, "AlreadyExists", text)
+            return self.apply(manifest, may_override=may_override, dry_run=dry_run)
+
     def write(
         self,
         namespace: str,
@@ -90,7 +99,9 @@ class Cluster:
             old = self.get(namespace, kind, name)
             new = _checked(change(copy.deepcopy(old)))
             metadata = new["metadata"]
-            refusal = refuse_write(new, old, may_override=may_override) if self._enforced(SEQUENCE_POLICY, new) else None
+            refusal = (
+                refuse_write(new, old, may_override=may_override) if self._enforced(SEQUENCE_POLICY, new) else None
+            )
             if refusal is not None:
                 raise _forbidden(new, SEQUENCE_POLICY, refusal)
             if old is not None and _as_written(old) == _as_written(new):
@@ -98,7 +109,7 @@ class Cluster:
             metadata["uid"] = old["metadata"]["uid"] if old else str(uuid.uuid4())
             metadata["creationTimestamp"] = old["metadata"]["creationTimestamp"] if old else _now()
             metadata["generation"] = _generation(new, old)
-            new |= _status(new)
+            new |= status_of(new)
             if dry_run:
                 return new
             metadata["resourceVersion"] = str(self._next_version())
@@ -144,6 +155,11 @@ class Cluster:
         found = [json.loads(row[0]) for row in rows]
         return [item for item in found if kind is not None or item["kind"] not in {_POLICY, _BINDING}]
 
+    def _review(self, new: Object, old: Object | None, *, may_override: bool) -> None:
+        refusal = refuse_write(new, old, may_override=may_override) if self._enforced(SEQUENCE_POLICY, new) else None
+        if refusal is not None:
+            raise _forbidden(new, SEQUENCE_POLICY, refusal)
+
     def _enforced(self, policy: str, item: Object) -> bool:
         """Does a binding deny what the policy refuses, in the namespace of this object?"""
         if self.get("", _POLICY, policy) is None:
@@ -161,18 +177,6 @@ class Cluster:
         version = int(row[0]) + 1 if row else 1
         self._db.execute("UPDATE version SET last = ?" if row else "INSERT INTO version VALUES (?)", (version,))
         return version
-
-
-def failure(item: Mapping[str, Any]) -> str | None:
-    """Why this object will never be ready, or None: it is."""
-    if item.get("kind") not in _WORKLOADS:
-        return None
-    if (item["metadata"].get("annotations") or {}).get(FAIL) == "true":
-        return f'the annotation {FAIL}: "true" says so'
-    for image in _images(item):
-        if "@sha256:" not in image:
-            return f"ImagePullBackOff: {image} has no digest, and the local cluster runs nothing else"
-    return None
 
 
 def _selects(binding: Mapping[str, Any], namespace: str) -> bool:
@@ -228,43 +232,6 @@ def _generation(new: Object, old: Object | None) -> int:
     if old is None:
         return 1
     return int(old["metadata"]["generation"]) + (new.get("spec") != old.get("spec"))
-
-
-def _status(item: Object) -> Object:
-    """The status that the controllers of a real cluster would have written once all is over."""
-    kind, broken = item["kind"], failure(item)
-    spec = item.get("spec") or {}
-    if kind == "Job":
-        outcome = {"type": "Failed", "status": "True", "message": broken} if broken else {"type": "Complete"}
-        return {"status": {"succeeded": 0 if broken else 1, "conditions": [{"status": "True", **outcome}]}}
-    if kind not in _WORKLOADS:
-        return {}
-    wanted = int(spec.get("replicas", 1))
-    ready = 0 if broken else wanted
-    progressing = {
-        "type": "Progressing",
-        "status": "False" if broken else "True",
-        "reason": "ProgressDeadlineExceeded" if broken else "NewReplicaSetAvailable",
-        "message": broken or "",
-    }
-    return {
-        "status": {
-            "observedGeneration": item["metadata"]["generation"],
-            "replicas": wanted,
-            "readyReplicas": ready,
-            "availableReplicas": ready,
-            "updatedReplicas": wanted,
-            "conditions": [progressing],
-        }
-    }
-
-
-def _images(item: Mapping[str, Any]) -> Iterator[str]:
-    spec = item.get("spec") or {}
-    pod = spec if item["kind"] == "Pod" else (spec.get("template") or {}).get("spec") or {}
-    for group in ("initContainers", "containers"):
-        for container in pod.get(group) or []:
-            yield str(container.get("image", ""))
 
 
 def _forbidden(item: Object, policy: str, refusal: str) -> ApiError:

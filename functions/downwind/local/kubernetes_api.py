@@ -72,7 +72,7 @@ class KubernetesApi:
         if name is None and request.method == "GET":
             return json_response(self._list(request, version, kind, match["namespace"]))
         if name is None and request.method == "POST":
-            return self._create(request, kind, namespace)
+            return self._create(request, namespace)
         if name is None or request.method == "POST":
             raise ApiError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
         standing = self._standing(kind, namespace, name)
@@ -94,25 +94,17 @@ class KubernetesApi:
             return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "labels": labels}}
         return found
 
-    def _create(self, request: Request, kind: str, namespace: str) -> Response:
+    def _create(self, request: Request, namespace: str) -> Response:
         new = _body(request)
         new = {**new, "metadata": {**(new.get("metadata") or {}), **({"namespace": namespace} if namespace else {})}}
-        name = str(new["metadata"].get("name") or "")
-
-        def change(old: Object | None) -> Object:
-            if old is not None:
-                raise ApiError(409, "AlreadyExists", f'{plural_of(kind, str(new.get("apiVersion")))} "{name}" already exists')
-            return new
-
-        return json_response(self._cluster.write(namespace, kind, name, change, **_options(request)), 201)
+        return json_response(self._cluster.create(new, **_options(request)), 201)
 
     def _list(self, request: Request, version: str, kind: str, namespace: str | None) -> dict[str, Any]:
         selector = dict(part.split("=", 1) for part in request.args.get("labelSelector", "").split(",") if "=" in part)
         items = [
             item
             for item in self._cluster.list(namespace, kind)
-            if item["apiVersion"] == version
-            and selector.items() <= (item["metadata"].get("labels") or {}).items()
+            if item["apiVersion"] == version and selector.items() <= (item["metadata"].get("labels") or {}).items()
         ]
         if _METADATA_ONLY in request.headers.get("Accept", ""):
             items = [{"metadata": item["metadata"]} for item in items]
@@ -179,11 +171,11 @@ def _change(request: Request, kind: str, name: str, namespace: str, *, status: b
         raise ApiError(415, "UnsupportedMediaType", f"the local cluster does not know the patch {how}")
 
     def change(old: Object | None) -> Mapping[str, Any]:
+        placed = {**(body.get("metadata") or {}), "name": name, **({"namespace": namespace} if namespace else {})}
         if how == _APPLY and not status:
-            placed = {**(body.get("metadata") or {}), "name": name, **({"namespace": namespace} if namespace else {})}
             return {**body, "metadata": placed}
         standing = _found(old, kind, name)
-        new = body if how == "PUT" else merged(standing, body)
+        new = {**body, "metadata": placed} if how == "PUT" else merged(standing, body)
         if status:
             # The status subresource takes metadata and status; the store makes the status itself.
             return {**standing, "metadata": new.get("metadata") or {}}

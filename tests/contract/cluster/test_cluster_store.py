@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from downwind.local.cluster import ApiError, Cluster, failure
+from downwind.local.cluster import ApiError, Cluster
+from downwind.local.cluster_workloads import failure
 
 DIGEST = "registry.example/shop@sha256:" + "a" * 64
 

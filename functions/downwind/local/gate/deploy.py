@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from downwind.local.cluster import Cluster, failure
+from downwind.local.cluster import Cluster
+from downwind.local.cluster_workloads import failure
 from downwind.local.gate.clouddriver import Clouddriver, DeployError, full_name
 from downwind.local.gate.manifests import required_artifacts, resolve_manifests, trigger_artifacts
 from downwind.local.gate.work import StageFailedError, Work
