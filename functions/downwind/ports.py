@@ -185,3 +185,37 @@ class Secrets(Protocol):
 
     def read(self, name: str) -> str:
         """The newest version's text without a final newline; Misconfigured when there is no such secret or it may not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """A live object that bears our marks, without its content. `namespace` is empty for a cluster-wide one."""
+
+    kind: str
+    namespace: str
+    name: str
+    annotations: Mapping[str, str]
+
+
+class Cluster(Protocol):
+    """One Kubernetes cluster, by a context of a kubeconfig. Only the command line asks it, and nothing is ever written."""
+
+    @property
+    def name(self) -> str:
+        """The context's."""
+
+    def admission(self) -> Sequence[Mapping[str, Any]]:
+        """Every ValidatingAdmissionPolicy and every binding, as the API server gives them."""
+
+    def namespace(self, name: str) -> Mapping[str, str] | None:
+        """The labels of a namespace; None when there is none of that name."""
+
+    def annotations(self, namespace: str, config_map: str) -> Mapping[str, str] | None:
+        """Of one ConfigMap; None when there is none of that name."""
+
+    def marked(self) -> Sequence[Marked]:
+        """Every object of any kind that bears `downwind.dev/owner`. Only metadata is asked for: no secret leaves the server."""
+
+    def dry_run(self, manifest: Mapping[str, Any]) -> str | None:
+        """What the API server would say to a server-side apply of it: None, it would take it; else how an admission policy
+        refuses it, in its words. Refused: the manifest or its namespace cannot be."""

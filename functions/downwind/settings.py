@@ -39,6 +39,8 @@ class Settings:
     registry_mirror: str | None = None
     """Host that answers for every registry, by whole name; only the local world sets it."""
     secrets_folder: str | None = None
+    kubeconfig: str | None = None
+    """Which file names the clusters that `downwind verify` and `ledger rebase` ask; None: kubectl's own rule."""
     local: bool = False
     timing: Timing = CLOUD_TIMING
 
@@ -56,6 +58,7 @@ _OPTIONAL = (
     "pubsub_endpoint",
     "registry_mirror",
     "secrets_folder",
+    "kubeconfig",
 )
 
 

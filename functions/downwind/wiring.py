@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 from downwind.perform.world import World
-from downwind.ports import Secrets
+from downwind.ports import Cluster, Secrets
 from downwind.settings import Settings
 
 _PARALLEL = 16
@@ -144,6 +144,13 @@ def make_world(settings: Settings) -> World:
         monotonic=time.monotonic,
         side_by_side=side_by_side,
     )
+
+
+def make_cluster(settings: Settings, context: str | None = None) -> Cluster:
+    """Not part of the world: no function asks a cluster, people do. `context`: of the kubeconfig; None: its current one."""
+    from downwind.adapters.cluster import KubernetesCluster
+
+    return KubernetesCluster(settings.kubeconfig, context, timeout=settings.timing.effect)
 
 
 def gate_headers(settings: Settings, secrets: Secrets) -> Callable[[], Mapping[str, str]] | None:

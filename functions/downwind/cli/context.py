@@ -17,6 +17,7 @@ from downwind.settings import Settings, SettingsError, read_settings
 
 if TYPE_CHECKING:
     from downwind.perform.world import World
+    from downwind.ports import Cluster
 
 PREFIX = "DOWNWIND_"
 
@@ -25,6 +26,12 @@ def _make_world(settings: Settings) -> "World":
     from downwind.wiring import make_world
 
     return make_world(settings)
+
+
+def _make_cluster(settings: Settings, context: str | None) -> "Cluster":
+    from downwind.wiring import make_cluster
+
+    return make_cluster(settings, context)
 
 
 def _utc_now() -> datetime:
@@ -39,6 +46,7 @@ class Session:
     folder: Path = field(default_factory=Path.cwd)
     world_file: Path | None = None
     make_world: Callable[[Settings], "World"] = _make_world
+    make_cluster: Callable[[Settings, str | None], "Cluster"] = _make_cluster
     now: Callable[[], datetime] = _utc_now
     sleep: Callable[[float], None] = time.sleep
 

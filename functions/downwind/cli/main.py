@@ -16,6 +16,7 @@ COMMANDS = {
     "parked": ("downwind.cli.parked_command:parked_group", "Messages that could not be handled."),
     "deploy": ("downwind.cli.order_command:deploy_command", "Order a commit into an environment."),
     "promote": ("downwind.cli.order_command:promote_command", "Order what succeeded upstream into an environment."),
+    "verify": ("downwind.cli.verify_command:verify_command", "Check that nothing old or double can roll out."),
     "events": ("downwind.cli.events_command:events_group", "Messages from outside, and what they mean to us."),
     "local": ("downwind.cli.local_command:local_group", "The whole world on this machine."),
 }

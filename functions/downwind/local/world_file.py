@@ -12,7 +12,8 @@ from pathlib import Path
 from downwind.errors import Refused
 
 FILE = "world.json"
-MADE = ("data", "logs", "secrets", "shop", "pid", FILE + ".new", FILE)
+KUBECONFIG = "kubeconfig.json"
+MADE = ("data", "logs", "secrets", "shop", "pid", KUBECONFIG, FILE + ".new", FILE)
 """What a world makes in its folder; nothing else there is ever removed. `world.json` goes last: until then it is a world's."""
 PORTS = ("storage", "pubsub", "pubsub_rest", "git", "registry", "builds", "gate", "functions")
 PARTS = ("storage", "pubsub", "git", "registry", "builds", "gate", "functions")
@@ -47,6 +48,10 @@ class LocalWorld:
     def secrets(self) -> Path:
         return self.folder / "secrets"
 
+    @property
+    def kubeconfig(self) -> Path:
+        return self.folder / KUBECONFIG
+
     def environment(self) -> dict[str, str]:
         """What `downwind local env` prints: for the functions, the command line, and the official clients."""
         return {
@@ -66,6 +71,7 @@ class LocalWorld:
             "DOWNWIND_PUSH_AUDIENCE": self.url("functions"),
             "DOWNWIND_PUSH_EMAIL": EMAIL,
             "DOWNWIND_CERTS_URL": f"{self.url('pubsub_rest')}/-/certs",
+            "DOWNWIND_KUBECONFIG": str(self.kubeconfig),
             "DOWNWIND_SECRETS_FOLDER": str(self.secrets),
             "DOWNWIND_ECHO_SECRET": ECHO_SECRET,
             "DOWNWIND_GITHUB_SECRETS": GITHUB_SECRET,
@@ -77,6 +83,19 @@ class LocalWorld:
         temporary = self.folder / (FILE + ".new")
         temporary.write_text(json.dumps(body, indent=2) + "\n")
         temporary.replace(self.folder / FILE)
+        self.kubeconfig.write_text(json.dumps(self._clusters(), indent=2) + "\n")
+
+    def _clusters(self) -> dict[str, object]:
+        """The one cluster, for every client that reads a kubeconfig; no user has a right that another has not."""
+        name = "downwind-local"
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": name,
+            "clusters": [{"name": name, "cluster": {"server": f"{self.url('gate')}/-/kubernetes"}}],
+            "users": [{"name": name, "user": {}}],
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        }
 
 
 def open_world(folder: Path) -> LocalWorld:

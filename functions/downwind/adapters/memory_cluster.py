@@ -1,0 +1,56 @@
+"""A cluster in memory: objects as whole manifests, and whoever stands in for the admission policy."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from downwind.errors import Refused
+from downwind.ports import Marked
+
+Review = Callable[[Mapping[str, Any], Mapping[str, Any] | None], str | None]
+"""(new, old) to the refusal, in the API server's words, or None."""
+_ADMISSION = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryCluster:
+    """`objects` and `namespaces` (name to labels) are for tests to fill and to disturb."""
+
+    name: str = "memory"
+    review: Review = lambda _new, _old: None
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    namespaces: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def admission(self) -> Sequence[Mapping[str, Any]]:
+        return [each for each in self.objects if each["kind"] in _ADMISSION]
+
+    def namespace(self, name: str) -> Mapping[str, str] | None:
+        return self.namespaces.get(name)
+
+    def annotations(self, namespace: str, config_map: str) -> Mapping[str, str] | None:
+        wanted = ("ConfigMap", namespace, config_map)
+        found = (each["metadata"].get("annotations") or {} for each in self.objects if _place(each) == wanted)
+        return next(found, None)
+
+    def marked(self) -> Sequence[Marked]:
+        return [
+            Marked(
+                kind=each["kind"],
+                namespace=each["metadata"].get("namespace", ""),
+                name=each["metadata"]["name"],
+                annotations=each["metadata"]["annotations"],
+            )
+            for each in self.objects
+            if "downwind.dev/owner" in (each["metadata"].get("annotations") or {})
+        ]
+
+    def dry_run(self, manifest: Mapping[str, Any]) -> str | None:
+        namespace = manifest["metadata"].get("namespace")
+        if namespace is not None and namespace not in self.namespaces:
+            raise Refused(f'cluster {self.name}: namespaces "{namespace}" not found')
+        standing = (each for each in self.objects if _place(each) == _place(manifest))
+        return self.review(manifest, next(standing, None))
+
+
+def _place(item: Mapping[str, Any]) -> tuple[str, str | None, str]:
+    return item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]
