@@ -17,6 +17,7 @@ COMMANDS = {
     "deploy": ("downwind.cli.order_command:deploy_command", "Order a commit into an environment."),
     "promote": ("downwind.cli.order_command:promote_command", "Order what succeeded upstream into an environment."),
     "verify": ("downwind.cli.verify_command:verify_command", "Check that nothing old or double can roll out."),
+    "ledger": ("downwind.cli.ledger_command:ledger_group", "What to do when the ledger was lost."),
     "events": ("downwind.cli.events_command:events_group", "Messages from outside, and what they mean to us."),
     "local": ("downwind.cli.local_command:local_group", "The whole world on this machine."),
 }

@@ -11,7 +11,8 @@ from downwind.perform.applications import registered
 from downwind.perform.world import World
 from downwind.ports import NewObject, StoredObject, Trigger
 from downwind.reconcile import names
-from downwind.reconcile.facts import NewFact
+from downwind.reconcile.facts import RefTip
+from downwind.reconcile.rebase import baseline
 
 
 def apply(world: World, application: Application, text: bytes) -> list[str]:
@@ -83,17 +84,12 @@ def _baseline(world: World, application: Application, old: Application | None) -
     facts = []
     for ref, tip in sorted(tips.items()):
         fed_before = {each.name for each in old.fed_by(ref)} if old else set()
-        for environment in application.fed_by(ref):
-            if environment.name not in fed_before:
-                about = {
-                    "environment": environment.name,
-                    "ref": ref,
-                    "n": 0,
-                    "commit": tip.commit,
-                    "object": tip.object,
-                }
-                name = names.ref(application.name, environment.name, ref) + names.down(0)
-                facts.append(NewFact(name=name, body={"kind": "ref", **about, "via": []}))
+        now = RefTip(object=tip.object, commit=tip.commit)
+        facts += [
+            baseline(application, environment, ref, now)
+            for environment in application.fed_by(ref)
+            if environment.name not in fed_before
+        ]
     return sum(fact is not None for fact in ledger.create(world.ledger, facts)) if facts else 0
 
 

@@ -198,6 +198,8 @@ def _in_logs(world: World, word: str) -> list[Subject]:
     found: dict[str, dict[tuple[str, str], None]] = {}
     for (application, _), (facts, _cut) in zip(places, ledger.load(world.ledger, queries), strict=True):
         for fact in facts:
+            if not fact.body["commit"]:
+                continue  # an order that brings none
             for identifier in {fact.body["commit"], fact.body.get("object") or fact.body["commit"]}:
                 if identifier.startswith(word):
                     found.setdefault(identifier, {})[application, fact.body["commit"]] = None

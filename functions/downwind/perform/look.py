@@ -124,7 +124,7 @@ def _environment(found: View, environment: Environment) -> EnvironmentStanding:
         next=tuple(
             candidate(found, environment, entries[number])
             for number in sorted(entries, reverse=True)
-            if number > claimed and not (number in rollouts and rollouts[number].outcome)
+            if entries[number].release and number > claimed and not (number in rollouts and rollouts[number].outcome)
         ),
         due=tuple(
             words.of_step(step)

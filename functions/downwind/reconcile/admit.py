@@ -208,6 +208,8 @@ def admit_promotion(registered: Registered, environment: Environment, snapshot: 
     log = read_log(application, environment, snapshot)
     if source is None or source.n <= (log[0].promoted if log else 0):
         return
+    if source.n < read_log(application, upstream, snapshot)[0].newest_rollback:
+        return
     append(registered, environment, snapshot, collector, promotion_body(upstream, source))
 
 
@@ -229,7 +231,8 @@ def newest_success(
     rollouts = read_rollouts(application, environment, snapshot)
     for entry in read_log(application, environment, snapshot):
         outcome = rollouts[entry.n].outcome if entry.n in rollouts else None
-        if outcome is not None and outcome["status"] == "succeeded" and commit in (None, entry.commit):
+        good = entry.release and outcome is not None and outcome["status"] == "succeeded"
+        if good and commit in (None, entry.commit):
             return entry
     return None
 

@@ -102,9 +102,12 @@ def _environment(
         if rollouts[number].claims and rollouts[number].outcome is None:
             follow(registered, environment, rollouts[number], claimed, snapshot, now, timing, collector)
     frozen = False
-    for entry in read_log(registered.application, environment, snapshot):
-        if entry.n <= claimed:
+    log = read_log(registered.application, environment, snapshot)
+    for entry in log:
+        if entry.n <= claimed or entry.n < log[0].newest_rollback:
             break
+        if not entry.release:
+            continue
         if frozen and entry.by != "request":
             continue
         verdict = _candidate(registered, environment, entry, rollouts, snapshot, now, timing, collector)

@@ -1,4 +1,4 @@
-"""An environment's log: entry n is a release or, later, an operator's order."""
+"""An environment's log: entry n is a release or an order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,25 +9,31 @@ from downwind.model.catalog import Application, Environment
 from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, NewFact, Snapshot
 
+RELEASES = frozenset({"release", "deploy", "promote"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
-    """Number `n`. `by`: push, promotion or request. `object` and `via` are what links the next push to this one.
+    """Number `n`. `by`: push, promotion, request or operator. `verb`: release where no order says otherwise; what brings no
+    release has no `commit`. `object` and `via` are what links the next push to this one.
 
-    `promoted`: the highest upstream sequence that this environment has taken so far, carried forward from entry to entry.
+    Carried forward from entry to entry: `promoted`, the highest upstream sequence that this environment has taken so far;
+    `newest_rollback`, below which nothing is started any more.
     `images` and `build` stand only where a request named them.
     """
 
     n: int
     created: datetime
     by: str
-    commit: str
+    verb: str = "release"
+    commit: str = ""
     ref: str | None = None
     object: str | None = None
     via: tuple[str | None, ...] = ()
     upstream: str | None = None
     upstream_sequence: int | None = None
     promoted: int = 0
+    newest_rollback: int = 0
     request: str | None = None
     build: str | None = None
     images: Mapping[str, str] | None = None
@@ -36,6 +42,10 @@ class LogEntry:
     manifests_commit: str | None = None
     generation: int | None = None
 
+    @property
+    def release(self) -> bool:
+        return self.verb in RELEASES
+
 
 def read_entry(fact: Fact) -> LogEntry:
     body = fact.body
@@ -43,13 +53,15 @@ def read_entry(fact: Fact) -> LogEntry:
         n=int(body["n"]),
         created=fact.created,
         by=body["by"],
-        commit=body["commit"],
+        verb=body.get("verb") or "release",
+        commit=body["commit"] or "",
         ref=body.get("ref"),
         object=body.get("object"),
         via=tuple(body.get("via") or ()),
         upstream=body.get("upstream"),
         upstream_sequence=body.get("upstream_sequence"),
         promoted=int(body.get("promoted") or 0),
+        newest_rollback=int(body.get("newest_rollback") or 0),
         request=body.get("request"),
         build=body.get("build"),
         images=body.get("images"),
@@ -71,7 +83,12 @@ def new_entry(
 ) -> NewFact:
     """Entry after the newest of `log`. Creating it is the lock."""
     number = log[0].n + 1 if log else 1
-    carried = {"promoted": log[0].promoted if log else 0, "newest_release": number, "hold": None}
+    carried = {
+        "promoted": log[0].promoted if log else 0,
+        "newest_release": number,
+        "newest_rollback": log[0].newest_rollback if log else 0,
+        "hold": None,
+    }
     return NewFact(
         name=names.entry(application.name, environment.name, number),
         body={

@@ -83,9 +83,14 @@ def entry(application: str, name: str, number: int) -> str:
     return f"{log(application, name)}{down(number)}"
 
 
+def refs(application: str, name: str) -> str:
+    """The prefix of all refs' entries in one environment."""
+    return f"{environment(application, name)}ref/"
+
+
 def ref(application: str, name: str, ref_name: str) -> str:
     """The prefix of one ref's entries in one environment; number 0 is the baseline."""
-    return f"{environment(application, name)}ref/{encode(ref_name)}/"
+    return f"{refs(application, name)}{encode(ref_name)}/"
 
 
 def tip(application: str, name: str, ref_name: str, object_id: str) -> str:
@@ -181,9 +186,14 @@ def bundle(application_name: str, environment_name: str, content: str) -> str:
     return f"{application_name}/{environment_name}/{content}/"
 
 
+def stamped_under(application_name: str, environment_name: str) -> str:
+    """The prefix of all stamped manifests of one environment."""
+    return f"{application_name}/{environment_name}/rollout/"
+
+
 def stamped(application_name: str, environment_name: str, number: int, part: str, parts: int) -> str:
     """`rollout/<n>.yaml`; with several parts `rollout/<n>/<part>.yaml`."""
-    base = f"{application_name}/{environment_name}/rollout/{number}"
+    base = f"{stamped_under(application_name, environment_name)}{number}"
     return f"{base}.yaml" if parts == 1 else f"{base}/{part}.yaml"
 
 

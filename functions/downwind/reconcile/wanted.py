@@ -87,7 +87,8 @@ def _candidates(registered: Registered, snapshot: Snapshot) -> dict[str, int]:
         rollouts = read_rollouts(registered.application, environment, snapshot)
         claimed = max((number for number, rollout in rollouts.items() if rollout.claims), default=0)
         for entry in read_log(registered.application, environment, snapshot):
-            if entry.n > claimed or (entry.n == claimed and snapshot.tick is not None):
+            due = entry.n > claimed or (entry.n == claimed and snapshot.tick is not None)
+            if due and entry.release:
                 queries.update(_release(registered, entry.commit))
     return queries
 

@@ -102,6 +102,9 @@ def _bundle(body: Body) -> str:
 
 
 def _entry(body: Body) -> str:
+    if body.get("verb") == "rebase":
+        who = f", ordered by {body['who']}" if body.get("who") else ""
+        return f"{body['environment']} {body['n']} begins the log anew above what was found{who}{_why(body)}"
     what = f"{body['environment']} {body['n']} is {short(body['commit'])}"
     if body["by"] == "push":
         return f"{what}: the tip of {body['ref']}"

@@ -49,6 +49,7 @@ def test_a_push_that_leads_from_the_newest_entry_to_the_tip_makes_an_entry(given
         "via": [],
         "promoted": 0,
         "newest_release": 7,
+        "newest_rollback": 0,
         "hold": None,
         "generation": 7,
     }

@@ -113,7 +113,6 @@ def test_an_entry_below_one_that_was_claimed_never_goes(given: Any) -> None:
 def test_a_newer_entry_starts_instead_of_the_older_that_a_dead_worker_left(given: Any) -> None:
     given.snapshot.tick = 7
     given.claim(1, A, ago=given.timing.lease + 1)
-    given.snapshot.searched.add(("staging", 1, 0))
     assert triggered(given) == [("staging", 1)]
     given.ready(2, B)
     assert triggered(given) == [("staging", 2)]
@@ -123,6 +122,7 @@ def test_a_newer_entry_starts_instead_of_the_next_attempt_of_the_older(given: An
     given.claim(1, A)
     given.started(1, "e1")
     given.ended(1, "e1", status="TERMINAL", began=False)
+    given.snapshot.searched.add(("staging", 1, 0))
     assert triggered(given) == [("staging", 1)]
     given.ready(2, B)
     assert triggered(given) == [("staging", 2)]
