@@ -28,7 +28,8 @@ DEPLOYER_GROUPS = [
 
 @dataclass(frozen=True)
 class ApiServer:
-    """`tokens`: admin, deployer (may do all but `override`) and breaker (may do that as well). `ca`: a file."""
+    """`tokens`: admin, deployer (may do all but `override`), breaker (may do that as well), verifier (no rights yet).
+    `ca`: a file; None for our store."""
 
     url: str
     tokens: Mapping[str, str]

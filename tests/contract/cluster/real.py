@@ -14,10 +14,10 @@ from downwind.local.world_file import free_ports
 @contextlib.contextmanager
 def kube_apiserver(programs: Path, data: Path) -> Iterator[ApiServer]:
     """etcd and kube-apiserver on loopback, with the shipped policy in effect; both end with the block."""
-    tokens = {who: uuid.uuid4().hex for who in ("admin", "deployer", "breaker")}
+    tokens = {who: uuid.uuid4().hex for who in ("admin", "deployer", "breaker", "verifier")}
     lines = [
         f'{tokens["admin"]},admin,1,"system:masters"',
-        *(f"{tokens[who]},{who},{who}" for who in ("deployer", "breaker")),
+        *(f"{tokens[who]},{who},{who}" for who in ("deployer", "breaker", "verifier")),
     ]
     (data / "tokens.csv").write_text("\n".join(lines) + "\n")
     subprocess.run(["openssl", "genrsa", "-out", data / "sa.key", "2048"], check=True, capture_output=True)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from tests.contract.cluster.kubectl import BINDINGS, MERGE, POLICIES, Kubectl, until
+from tests.contract.cluster.kubectl import BINDINGS, MERGE, POLICIES, ApiServer, Kubectl, until
 
 from downwind.adapters.memory import MemoryWorld
 from downwind.cli.context import Session
@@ -36,17 +37,18 @@ SETTINGS = {
     for name in ("PROJECT", "LEDGER_BUCKET", "WORK_BUCKET", "CATALOG_BUCKET", "BUNDLES_BUCKET", "GATE_URL")
 }
 FENCE = "downwind.shop.staging"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "verify.md"
 
 
 class Installation:
     """Catalog and pipelines on the twins, cluster on the server under test."""
 
-    def __init__(self, kubectl: Kubectl, namespace: str, folder: Path) -> None:
+    def __init__(self, kubectl: Kubectl, namespace: str, folder: Path, who: str = "admin") -> None:
         self.kubectl = kubectl
         self.namespace = namespace
         self.memory = MemoryWorld()
         self.memory.repository.create("https://github.com/acme/shop.git")
-        self._kubeconfig = kubectl.server.kubeconfig(folder / "config")
+        self._kubeconfig = kubectl.server.kubeconfig(folder / "config", who)
         text = CATALOG.replace("NAMESPACE", namespace)
         apply(self.memory.world, read_application(yaml.safe_load(text)), text.encode())
         for environment in ("staging", "production"):
@@ -215,6 +217,33 @@ def test_a_namespace_that_is_in_no_cluster(kubectl: Kubectl, tmp_path: Path) -> 
         pytest.skip("every namespace is there in the local cluster")
     found = Installation(kubectl, "nowhere", tmp_path).findings()
     assert "its namespace nowhere is in none of the clusters asked (lab)" in found[0]
+
+
+@pytest.mark.cluster
+def test_the_rights_of_the_page_are_enough_and_all_needed(
+    real_server: ApiServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    kubectl, namespace = Kubectl(real_server), f"rights-{id(request)}"
+    kubectl.must("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    installation = Installation(kubectl, namespace, tmp_path, "verifier")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    role = yaml.safe_load(text)
+    base, name = "/apis/rbac.authorization.k8s.io/v1", role["metadata"]["name"]
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+    user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "verifier"}
+    binding = {"metadata": {"name": name}, "roleRef": reference, "subjects": [user]}
+    kubectl.must("POST", f"{base}/clusterrolebindings", binding)
+    needed = [(number, verb) for number, rule in enumerate(role["rules"]) for verb in rule["verbs"]]
+    kubectl.must("POST", f"{base}/clusterroles", role)
+    until(lambda: installation.verify().exit_code == 0, "the rights to count")
+    for number, verb in needed:
+        less = copy.deepcopy(role)
+        less["rules"][number]["verbs"] = ["watch" if each == verb else each for each in role["rules"][number]["verbs"]]
+        kubectl.must("PUT", f"{base}/clusterroles/{name}", less)
+        until(lambda: installation.verify().exit_code == 1, f"{verb} to be missed")
+        assert "docs/how-to/verify.md" in installation.verify().output
+    kubectl.must("PUT", f"{base}/clusterroles/{name}", role)
+    until(lambda: installation.verify().exit_code == 0, "the rights to count again")
 
 
 def test_an_unknown_context_or_application_is_refused(installation: Installation) -> None:
