@@ -197,6 +197,20 @@ def test_one_environment_alone_takes_what_upstream_had_as_promoted(shop: Any, cl
     assert numbers(shop, "production") == [1, 2, 4]
 
 
+def test_what_upstream_had_before_its_rebase_is_not_promoted_even_where_downstream_has_none(
+    shop: Any, cluster: Cluster
+) -> None:
+    """Production's log is lost as well, and nobody has taken it up again yet: its live objects are newer for all we know."""
+    rollout(shop, cluster)
+    rollout(shop, cluster)
+    lose(shop.memory, keep=lambda name: "/production/" not in name)
+    write(shop.world, [cluster], registered(shop), "staging", ABOUT)
+    shop.tick(130)
+    assert [status for _, status in shop.outcomes("staging")] == ["succeeded", "succeeded"]
+    assert numbers(shop, "production") == [1, 2]
+    assert shop.log("production") == []
+
+
 def test_nothing_is_needed_where_nothing_was_ever_rolled_out(shop: Any, cluster: Cluster) -> None:
     """But the refs are taken as they are."""
     shop.push()

@@ -78,6 +78,14 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     ),
     (ENTRY | {"by": "push", "ref": "refs/heads/main"}, "staging 3 is aaaaaaa: the tip of refs/heads/main"),
     (
+        ENTRY | {"by": "operator", "verb": "rebase", "commit": None, "who": "sre@acme.example", "why": "INC-42"},
+        "staging 3 begins the log anew above what was found, ordered by sre@acme.example, because: INC-42",
+    ),
+    (
+        ENTRY | {"by": "operator", "verb": "rebase", "commit": None},
+        "staging 3 begins the log anew above what was found",
+    ),
+    (
         ENTRY | {"by": "promotion", "upstream": "test", "upstream_sequence": 2},
         "staging 3 is aaaaaaa: test 2 succeeded and was promoted",
     ),
