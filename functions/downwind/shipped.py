@@ -10,7 +10,7 @@ _PACKAGE = Path(__file__).parent
 def shipped(name: str) -> Path:
     """`name` as it stands in the repository (`infra/admission/sequence-policy.yaml`)."""
     beside = _PACKAGE.parent.parent / name
-    return beside if beside.exists() else _PACKAGE / "shipped" / name
+    return beside if beside.exists() else _PACKAGE / "files" / name
 
 
 @cache
