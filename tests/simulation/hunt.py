@@ -25,7 +25,7 @@ LIMIT = 5000
 
 
 def plant(mutant: Mutant, folder: Path) -> None:
-    """A copy of the package below `folder`, with the fault in it. AssertionError: the code has moved on, and the patch has not."""
+    """A copy of the package below `folder`, with the fault in it. AssertionError: the code has moved on without the patch."""
     shutil.copytree(PACKAGE, folder / "downwind", ignore=shutil.ignore_patterns("__pycache__"))
     path = folder / "downwind" / mutant.path
     text = path.read_text()

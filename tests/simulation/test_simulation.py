@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.simulation import exhaustive
+from tests.simulation import exhaustive, hunt
 from tests.simulation.check import violations
 from tests.simulation.fate import Written
 from tests.simulation.history import History
+from tests.simulation.mutants import MUTANTS
 from tests.simulation.run import play_one, run, trace_hash
 from tests.simulation.shop import SHORT_KINDS
 from tests.simulation.spinnaker import Applied
@@ -149,3 +150,18 @@ def test_old_messages_played_again_have_no_effect() -> None:
     """Two hundred here; scripts/simulate --storm plays a hundred thousand."""
     history = History(0, fate=Written({}), kind=SHORT_KINDS[0])
     assert exhaustive.replayed(history, 200) == 0
+
+
+def test_every_planted_fault_still_fits_the_code(tmp_path: Path) -> None:
+    """`scripts/mutants` hunts them; here only that each patch applies and leaves Python."""
+    assert len(MUTANTS) >= 30
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+    for mutant in MUTANTS:
+        text = (hunt.PACKAGE / mutant.path).read_text()
+        assert text.count(mutant.old) == 1, mutant.name
+        ast.parse(text.replace(mutant.old, mutant.new))
+
+
+def test_a_planted_fault_is_found(tmp_path: Path) -> None:
+    mutant = next(each for each in MUTANTS if each.name == "a raw message counts as recorded")
+    assert hunt.hunt(mutant, 50)[1] is not None
