@@ -28,7 +28,7 @@ def imported(interpreter: Any, uploaded: Path) -> dict[str, Any]:
 def test_the_upload_leaves_out_the_command_line_and_the_local_world(uploaded: Path) -> None:
     assert {"main.py", "requirements.txt"} <= {each.name for each in uploaded.iterdir()}
     packages = {each.name for each in (uploaded / "downwind").iterdir() if each.is_dir()} - {"__pycache__"}
-    assert packages == {"adapters", "events", "model", "perform", "reconcile", "render"}
+    assert packages == {"adapters", "events", "model", "perform", "reconcile", "render", "soundness"}
 
 
 def test_the_package_that_runs_is_the_uploaded_one(interpreter: Any, uploaded: Path) -> None:

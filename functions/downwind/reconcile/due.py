@@ -102,10 +102,11 @@ def _environment(
         if rollouts[number].claims and rollouts[number].outcome is None:
             follow(registered, environment, rollouts[number], claimed, snapshot, now, timing, collector)
     frozen = False
-    log = read_log(registered.application, environment, snapshot)
-    for entry in log:
-        if entry.n <= claimed or entry.n < log[0].newest_rollback:
+    for entry in read_log(registered.application, environment, snapshot):
+        if entry.n <= claimed:
             break
+        if entry.newest_rollback == entry.n:
+            break  # nothing below it is started any more
         if not entry.release:
             continue
         if frozen and entry.by != "request":

@@ -128,6 +128,21 @@ def test_a_newer_entry_starts_instead_of_the_next_attempt_of_the_older(given: An
     assert triggered(given) == [("staging", 2)]
 
 
+def test_an_entry_that_brings_no_release_is_passed_over(given: Any) -> None:
+    """Written by a newer revision, which runs beside this one during an upgrade."""
+    given.ready(1, A)
+    given.entry(2, "", by="operator", verb="someday")
+    assert triggered(given) == [("staging", 1)]
+
+
+def test_nothing_below_a_rebase_is_started(given: Any) -> None:
+    given.ready(1, A)
+    given.entry(2, "", by="operator", verb="rebase", newest_rollback=2)
+    assert given.steps() == []
+    given.ready(3, B, newest_rollback=2)
+    assert triggered(given) == [("staging", 3)]
+
+
 def test_an_entry_that_has_an_outcome_never_goes(given: Any) -> None:
     given.ready(1, A)
     given.outcome(1, "failed")
