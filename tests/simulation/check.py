@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.outside import Letter
+from tests.simulation.shop import MALFORMED
 
 from downwind.model.execution import read_execution
 from downwind.perform import look
@@ -153,9 +154,9 @@ def _parked(history: "History") -> Iterator[Found]:
         body = decode_body(each.name, each.data or b"")
         if body.get("topic") == "dead-letters" or "announced." in each.name or body["kind"] != "parked":
             continue
-        letter = next(one for one in history.pubsub.letters if one.message.id == body["message"])
-        if letter.message.id not in history.malformed:
-            yield "parked_wrongly", f"{letter.kind} {letter.message.id}: {body['reason']}"
+        raw = history.stores["ledger"].peek(f"event/{each.name.split('/')[1].split('.')[0]}/raw")[0]
+        if raw.data != MALFORMED:
+            yield "parked_wrongly", f"message {body['message']} of {body['topic']}: {body['reason']}"
 
 
 def _announced(history: "History") -> Iterator[Found]:
