@@ -3,7 +3,7 @@ builds and judgments by hand."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, settings
 
 from downwind.adapters.memory import MemoryWorld
 from downwind.events.sources import PARSERS
-from downwind.model.event import Message
+from downwind.model.event import Message, Order
 from downwind.model.read_catalog import read_application
-from downwind.perform import record
+from downwind.perform import applications, record
 from downwind.perform.catalog import apply
+from downwind.perform.operate import Answer, operate
 from downwind.perform.tick import tick
 from downwind.reconcile import names
 from downwind.reconcile.facts import decode_body
@@ -101,6 +102,7 @@ class Shop:
         self.world = memory.world
         self.catalog = catalog
         self.sent: list[tuple[str, Message]] = []
+        self.orders = 0
         self.trigger = memory.builds.add_trigger(TRIGGER)
         memory.repository.create(REPOSITORY)
         self.save_pipelines("shop", "staging")
@@ -196,6 +198,8 @@ class Shop:
         return self.tell_images(build, images if status == "SUCCESS" and listed else {}, status)
 
     def tell_images(self, build: str, images: Mapping[str, str], status: str = "SUCCESS") -> str:
+        for tagged, digest in images.items():
+            self.memory.registry.put(tagged.rpartition(":")[0], digest)
         body = self.memory.builds.set(build, status, images or None)
         self.send("build", body, {"buildId": build, "status": status})
         return build
@@ -212,6 +216,17 @@ class Shop:
     def request(self, verb: str, environment: str, *, id: str | None = None, **more: Any) -> str:
         body = {"id": id or f"r{len(self.sent) + 1}", "verb": verb, "application": "shop", "environment": environment}
         return self.send("request", body | more)
+
+    def order(
+        self, verb: str, environment: str, *, who: str = "sre@acme.example", dry_run: bool = False, **more: Any
+    ) -> Answer:
+        """What an operator orders by `operate`, once it is known that this person may."""
+        self.memory.clock.advance(0.5)
+        self.orders += 1
+        about = {"id": f"o{self.orders}", "why": "because", **more}
+        (registered,) = applications.read(self.world.catalog, ["shop"])
+        request = Order(verb=cast(Any, verb), application="shop", environment=environment, who=who, **about)
+        return operate(self.world, registered, request, self.memory.clock(), dry_run=dry_run)
 
     def executions(self, environment: str) -> list[dict[str, Any]]:
         """Gate's JSON, oldest first."""
@@ -247,9 +262,10 @@ class Shop:
         return self.facts(names.rollouts("shop", environment))
 
     def outcomes(self, environment: str) -> list[tuple[int, str]]:
-        """(sequence, status), oldest first."""
-        found = self.rollouts(environment)
-        return sorted((body["n"], body["status"]) for name, body in found.items() if name.endswith("/outcome"))
+        """(sequence, status), oldest first; a retry has an outcome of its own."""
+        found = [body for body in self.rollouts(environment).values() if body["kind"] == "outcome"]
+        found.sort(key=lambda body: (body["n"], body["attempt"]))
+        return [(body["n"], body["status"]) for body in found]
 
     def entries(self, environment: str, application: str = "shop") -> list[Mapping[str, Any]]:
         """Of the environment's log, oldest first."""

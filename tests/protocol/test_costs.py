@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-PUSH, BUILD, END = 10, 12, 13
+PUSH, BUILD, END = 10, 13, 14
 STARTED_BY_US = ("triggers/shop}", "triggers/shop, start: true}")
 
 
@@ -48,13 +48,13 @@ def test_a_push_that_older_ones_lead_to_costs_at_most_ten_calls(new_shop: Any, m
     assert shop.log("staging") == [pushes[2][1]]
 
 
-def test_a_build_that_completes_a_release_and_starts_a_rollout_costs_at_most_twelve(shop: Any, meter: Any) -> None:
+def test_a_build_that_completes_a_release_and_starts_a_rollout_costs_at_most_thirteen(shop: Any, meter: Any) -> None:
     commit = shop.push()
     assert meter.of(shop, lambda: shop.build(commit)) <= BUILD, meter.calls
     assert len(shop.executions("staging")) == 1
 
 
-def test_a_push_that_comes_after_its_build_costs_at_most_twelve(shop: Any, meter: Any) -> None:
+def test_a_push_that_comes_after_its_build_costs_at_most_thirteen(shop: Any, meter: Any) -> None:
     before, after = shop.commit()
     shop.build(after)
     assert shop.executions("staging") == []
@@ -62,14 +62,14 @@ def test_a_push_that_comes_after_its_build_costs_at_most_twelve(shop: Any, meter
     assert len(shop.executions("staging")) == 1
 
 
-def test_an_image_that_completes_a_release_costs_at_most_twelve(new_shop: Any, meter: Any) -> None:
+def test_an_image_that_completes_a_release_costs_at_most_thirteen(new_shop: Any, meter: Any) -> None:
     shop = new_shop(("build: {trigger: projects/acme/locations/us-central1/triggers/shop}\n", ""))
     commit = shop.push()
     assert meter.of(shop, lambda: shop.image(commit)) <= BUILD, meter.calls
     assert len(shop.executions("staging")) == 1
 
 
-def test_an_end_that_is_promoted_costs_at_most_thirteen(shop: Any, meter: Any) -> None:
+def test_an_end_that_is_promoted_costs_at_most_fourteen(shop: Any, meter: Any) -> None:
     shop.build(shop.push())
     (staging,) = shop.executions("staging")
     assert meter.of(shop, lambda: shop.finish(staging)) <= END, meter.calls

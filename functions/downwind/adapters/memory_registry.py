@@ -10,7 +10,7 @@ from downwind.errors import Refused
 
 
 class MemoryRegistry(Faults):
-    """Implements `ports.Registry`; `push` and `delete` play the builder and the janitor."""
+    """Implements `ports.Registry`; `push`, `put` and `delete` play the builder and the janitor."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,6 +29,11 @@ class MemoryRegistry(Faults):
             if tag is not None:
                 self._tags[name, tag] = digest
         return digest
+
+    def put(self, name: str, digest: str) -> None:
+        """An image whose digest is given, without tag and labels."""
+        with self._mutex:
+            self._images.setdefault((name, digest), {})
 
     def delete(self, name: str, reference: str) -> None:
         """Removes a tag, or an image by digest with all its tags."""

@@ -14,6 +14,7 @@ from downwind.perform.find import event_facts
 from downwind.perform.look import Standing, View, environments, view
 from downwind.reconcile import names, words
 from downwind.reconcile.facts import Fact, Hints
+from downwind.reconcile.rollouts import read_rollouts
 
 _UNTOLD = frozenset({"pointer", "announced", "raw", "recorded", "ref", "order"})
 _LOCAL, _CLOUD = 0.5, 3.0
@@ -91,10 +92,11 @@ class _Follower:
         yield from found.snapshot.under(names.rollout(name, self.request.environment, number))
 
     def _standing(self, found: View, number: int) -> int | None:
-        rollout = names.rollout(self.registered.application.name, self.request.environment, number)
-        outcome = found.snapshot.facts.get(rollout + "outcome")
-        if outcome is not None:
-            return 0 if outcome.body["status"] == "succeeded" else 1
+        application = self.registered.application
+        place = next(each for each in application.environments if each.name == self.request.environment)
+        rollout = read_rollouts(application, place, found.snapshot).get(number)
+        if rollout is not None and rollout.outcome is not None:
+            return 0 if rollout.succeeded else 1
         here = next(each for each in environments(found) if each.environment.name == self.request.environment)
         standing = next((each for each in (*here.running, *here.next) if each.n == number), None)
         if standing is None:

@@ -72,6 +72,8 @@ class Environment:
     pipeline: str
     refs: tuple[str, ...] = ()
     after: str | None = None
+    soak: int = 0
+    """Seconds that a success has to be live upstream before it is promoted by itself; `for` in the file."""
     promotion: Literal["automatic", "request"] = "automatic"
     on_newer: Literal["cancel_waiting", "queue"] = "cancel_waiting"
     on_failure: Literal["hold", "rollback", "nothing"] = "nothing"

@@ -33,6 +33,12 @@ def read_length(text: str) -> int:
     return seconds
 
 
+def length(seconds: int) -> str:
+    """As the catalog would write it."""
+    unit = next(unit for unit in ("d", "h", "m") if seconds % _UNITS[unit] == 0)
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
 def read_cron(text: str) -> tuple[frozenset[int], ...]:
     """The allowed values of the five fields. ValueError with the field's number otherwise."""
     fields = text.split()

@@ -78,12 +78,15 @@ class Image:
     kind: Literal["image"] = "image"
 
 
+Verb = Literal["deploy", "promote", "rollback", "hold", "resume", "cancel", "retry", "approve", "reject"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Another system's order: deploy or promote. `who` is what the sender claims."""
 
     id: str
-    verb: Literal["deploy", "promote"]
+    verb: Verb
     application: str
     environment: str
     commit: str | None = None
@@ -92,6 +95,16 @@ class Request:
     who: str | None = None
     why: str | None = None
     kind: Literal["request"] = "request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order(Request):
+    """An operator's, with `who` as Google's token proved it. `target`: the sequence that it is about; `execution` and `stage`:
+    the judgment that it answers."""
+
+    target: int | None = None
+    execution: str | None = None
+    stage: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

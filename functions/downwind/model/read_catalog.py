@@ -11,6 +11,7 @@ from downwind.model.fields import Fields, Invalid, Problem
 from downwind.model.patterns import NAME
 
 API_VERSION = "downwind.dev/v1"
+_LENGTH_FORM = "a length such as 30m"
 _NAME_FORM = "1 to 63 lower case letters, digits and '-', first and last not '-'"
 _TRIGGER = re.compile(r"projects/[^/]+/locations/[^/]+/triggers/[^/]+")
 _REF_PATTERN = re.compile(r"refs/(heads|tags)/.+")
@@ -142,6 +143,7 @@ def _environment(fields: Fields) -> catalog.Environment:
             "refs", pattern=_REF_PATTERN, form="a full ref name or pattern, such as refs/heads/main or refs/tags/v*"
         ),
         after=fields.optional("after", pattern=NAME, form="the name of another environment"),
+        soak=_soak(fields),
         promotion=cast(Any, fields.choice("promotion", ["automatic", "request"], "automatic")),
         on_newer=cast(Any, fields.choice("on_newer", ["cancel_waiting", "queue"], "cancel_waiting")),
         on_failure=cast(Any, fields.choice("on_failure", ["hold", "rollback", "nothing"], "nothing")),
@@ -154,8 +156,19 @@ def _environment(fields: Fields) -> catalog.Environment:
         fields.problem(
             "after", "stands beside refs", "an environment is fed by refs or by another environment, not by both"
         )
+    if found.soak and (found.after is None or found.promotion == "request"):
+        fields.problem("for", "waits for nothing", "it belongs beside after, with promotion: automatic")
     fields.done()
     return found
+
+
+def _soak(fields: Fields) -> int:
+    text = fields.optional("for", form=_LENGTH_FORM)
+    try:
+        return read_length(text) if text else 0
+    except ValueError as error:
+        fields.problem("for", str(error), f"give {_LENGTH_FORM}")
+        return 0
 
 
 def _freeze(fields: Fields) -> catalog.Freeze | None:

@@ -77,6 +77,15 @@ def read(world: World, application: str, environment: str, content: str, parts: 
     return documents
 
 
+def images(world: World, application: str, environment: str, content: str) -> Mapping[str, str] | None:
+    """Image name to digest, as its index says; None where the bundle is not in its bucket any more."""
+    stored = world.bundles.read(f"{names.bundle(application, environment, content)}index.json")
+    if stored is None or stored.data is None:
+        return None
+    found: Mapping[str, str] = json.loads(stored.data)["images"]
+    return found
+
+
 def stamp_all(
     world: World, application: str, step: TriggerRollout, documents: Mapping[str, bytes]
 ) -> list[dict[str, Any]]:

@@ -42,9 +42,6 @@ def apply(world: World, application: Application, text: bytes) -> list[str]:
             f"{application.name} was applied by somebody else at the same moment; look, and apply again"
         )
     said.append(f"application {application.name} {'changed' if old else 'created'} (generation {written.generation})")
-    acting = [each.name for each in application.environments if each.on_failure != "nothing"]
-    if acting:
-        said.append(f"note: on_failure of {', '.join(acting)} is kept, but nothing acts on it yet")
     if old is not None:
         for each in set(_stored_index(world, application.name)) - set(index):
             world.catalog.delete(each)

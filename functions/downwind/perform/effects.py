@@ -16,15 +16,18 @@ from downwind.ports import Trigger
 from downwind.reconcile import names
 from downwind.reconcile.facts import NewFact, Snapshot
 from downwind.reconcile.follow import started_body
+from downwind.reconcile.log import RELEASES
+from downwind.reconcile.orders import stopped_meanwhile
 from downwind.reconcile.recording import image_fact, record_build
 from downwind.reconcile.releases import start_refused
-from downwind.reconcile.rollouts import Rollout
+from downwind.reconcile.rollouts import Rollout, read_rollouts
 from downwind.reconcile.steps import (
     Announce,
     Append,
     CancelRollout,
     Compare,
     FindBuilds,
+    Judge,
     Observe,
     Record,
     RenderBundle,
@@ -33,7 +36,9 @@ from downwind.reconcile.steps import (
     StartBuild,
     Step,
     TriggerRollout,
+    Verify,
 )
+from downwind.reconcile.wanted import LOG_LIMIT, Query
 
 SEARCH_BACK = timedelta(minutes=10)
 """How far before the claim a search for its execution begins: two clocks are compared."""
@@ -59,6 +64,10 @@ class Effects:
                 self._append(step)
             case Compare():
                 self._compare(step)
+            case Verify():
+                self._verify(step)
+            case Judge():
+                self._judge(step)
             case StartBuild():
                 self._start_build(step)
             case FindBuilds():
@@ -105,6 +114,9 @@ class Effects:
                 raise TransientError(f"{address} has no {ref} to take manifests from")
             entry = NewFact(name=entry.name, body={**entry.body, "manifests_commit": tip.commit})
         self._create(entry)
+        if entry.body.get("verb") not in RELEASES:
+            # What an order is about may have been claimed since it was read.
+            self.snapshot.forget(names.rollouts(self.registered.application.name, step.environment))
 
     def _compare(self, step: Compare) -> None:
         application = self.registered.application
@@ -123,6 +135,49 @@ class Effects:
         self.snapshot.changed[step.before, step.after] = any(
             path_matches(application.paths, path) for path in differing
         )
+
+    def _verify(self, step: Verify) -> None:
+        """Only what is known to be gone stops a rollback: while the registry is silent, nodes may hold its images yet."""
+        gone = None
+        images = bundles.images(self.world, self.registered.application.name, step.environment, step.bundle)
+        if images is None:
+            gone = "its manifests are not in the bundles' bucket any more"
+        for name, digest in (images or {}).items():
+            try:
+                if not self.world.registry.exists(name, digest):
+                    gone = f"its image {name}@{digest} is not in the registry any more"
+            except DownwindError as error:
+                logs.warning(f"taken as there: {name}@{digest}: {error}", application=self.registered.application.name)
+        self.snapshot.verified[step.bundle] = gone
+
+    def _judge(self, step: Judge) -> None:
+        """Who and why first, then the call. A stage that does not wait any more was answered by our own call, if its fact
+        stood already."""
+        application = self.registered.application.name
+        name = names.judgment(application, step.environment, step.n, step.stage)
+        body = {
+            "kind": "judgment",
+            "application": application,
+            "environment": step.environment,
+            "n": step.n,
+            "execution": step.execution,
+            "decision": step.decision,
+            "request": self.snapshot.facts[step.order + "order"].body["id"],
+            "who": step.who,
+            "why": step.why,
+        }
+        execution = self.world.pipelines.execution(step.execution)
+        waits = execution is not None and execution.judgment == step.stage
+        reason = f"{step.environment} {step.n} does not wait for this judgment any more"
+        if not waits and name not in self.snapshot.facts:
+            self._create(_refusal(step.order, step.environment, reason))
+            return
+        if name not in self.snapshot.facts and not self._create(NewFact(name=name, body=body))[0]:
+            return
+        if execution is not None and waits:
+            self.world.pipelines.judge(execution, step.decision)
+        ordered = {"kind": "ordered", "environment": step.environment, "n": step.n}
+        self._create(NewFact(name=step.order + "entry", body=ordered))
 
     def _start_build(self, step: StartBuild) -> None:
         rule = self.registered.application.build
@@ -239,6 +294,7 @@ class Effects:
                 "namespace": step.namespace,
                 "pipeline": list(step.pipeline),
                 "inputs": step.inputs,
+                "by": step.by,
             },
         )
         claimed, artifacts = self.world.side_by_side(
@@ -252,7 +308,14 @@ class Effects:
         try:
             if isinstance(artifacts, Refused):
                 raise artifacts
-            config = self.world.pipelines.config(*step.pipeline)
+            config, stopped = self.world.side_by_side(
+                [
+                    lambda: self.world.pipelines.config(*step.pipeline),
+                    lambda: self._stopped(step),
+                ]
+            )
+            if stopped:
+                return
             if config is None:
                 raise Refused(
                     f"Spinnaker has no pipeline {step.pipeline[1]!r} in application {step.pipeline[0]!r}",
@@ -274,7 +337,8 @@ class Effects:
                 "reason": f"refused: {error.reason}"[:1500],
                 "execution": None,
             }
-            self._create(NewFact(name=f"{rollout}outcome", body=body))
+            leaf = self._rollout(step).outcome_leaf
+            self._create(NewFact(name=rollout + leaf, body=body))
             return
         claims = {(step.attempt, step.epoch): self.snapshot.facts[claim.name]}
         body = started_body(application, environment, Rollout(n=step.n, claims=claims), step.attempt, execution)
@@ -283,6 +347,19 @@ class Effects:
             NewFact(name=f"{rollout}started.{step.attempt}.{execution}", body=body),
             NewFact(name=pointer, body={"kind": "pointer"}),
         )
+
+    def _stopped(self, step: TriggerRollout) -> bool:
+        """Reads once more what a hold or a cancel would have been written to."""
+        environment = self._environment(step.environment)
+        log = names.log(self.registered.application.name, environment.name)
+        queries = [Query(prefix=log, limit=LOG_LIMIT), Query(prefix=names.ALL_HOLDS, limit=1)]
+        for facts, _ in ledger.load(self.world.ledger, queries):
+            self.snapshot.add(facts)
+        return stopped_meanwhile(self.registered, environment, step.n, step.by, self.snapshot)
+
+    def _rollout(self, step: TriggerRollout) -> Rollout:
+        environment = self._environment(step.environment)
+        return read_rollouts(self.registered.application, environment, self.snapshot)[step.n]
 
     def _search(self, step: SearchRollout) -> None:
         self._find(step, step.application, step.claimed)
@@ -312,6 +389,7 @@ class Effects:
             "attempt": step.attempt,
             "execution": step.execution,
             "reason": step.reason,
+            "status": step.status,
         }
         self._create(NewFact(name=f"{prefix}cancel.{step.attempt}", body=body))
         self.world.pipelines.cancel(step.execution, step.reason)
@@ -326,6 +404,10 @@ class Effects:
         if environment is None:
             raise Refused(f"{self.registered.application.name} has no environment {name} any more")
         return environment
+
+
+def _refusal(order: str, environment: str, reason: str) -> NewFact:
+    return NewFact(name=order + "refused", body={"kind": "refused", "environment": environment, "reason": reason})
 
 
 def observe(world: World, snapshot: Snapshot, identifier: str) -> None:

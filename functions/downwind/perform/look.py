@@ -61,6 +61,13 @@ def view(world: World, registered: Registered, now: datetime, hints: Hints | Non
     """Reads what a decision reads, asks Gate for the open executions, and decides without doing."""
     found = View(registered=registered, snapshot=Snapshot(hints=hints or Hints()))
     load(world, found)
+    observe_open(world, found)
+    found.due = decide(world, found, now)
+    return found
+
+
+def observe_open(world: World, found: View) -> None:
+    """What Gate says of the open executions; it is not asked twice when it is silent."""
     for execution in _open_executions(found):
         try:
             seen = world.pipelines.execution(execution)
@@ -69,8 +76,6 @@ def view(world: World, registered: Registered, now: datetime, hints: Hints | Non
             break
         if seen is not None:
             found.snapshot.executions[execution] = seen
-    found.due = decide(world, found, now)
-    return found
 
 
 def decide(world: World, found: View, now: datetime) -> Due:
@@ -124,7 +129,9 @@ def _environment(found: View, environment: Environment) -> EnvironmentStanding:
         next=tuple(
             candidate(found, environment, entries[number])
             for number in sorted(entries, reverse=True)
-            if entries[number].release and number > claimed and not (number in rollouts and rollouts[number].outcome)
+            if (entries[number].release or entries[number].rollback)
+            and number > claimed
+            and not (number in rollouts and rollouts[number].outcome)
         ),
         due=tuple(
             words.of_step(step)
@@ -136,7 +143,6 @@ def _environment(found: View, environment: Environment) -> EnvironmentStanding:
 
 def standing(found: View, environment: Environment, rollout: Rollout, entries: Mapping[int, LogEntry]) -> Standing:
     """A rollout that was claimed, or that Gate refused before any claim could be read."""
-    prefix = names.rollout(found.registered.application.name, environment.name, rollout.n)
     entry = entries.get(rollout.n)
     by = entry.by if entry else "-"
     outcome = rollout.outcome
@@ -147,7 +153,7 @@ def standing(found: View, environment: Environment, rollout: Rollout, entries: M
             by=by,
             state=outcome["status"],
             reason=outcome["reason"],
-            since=found.snapshot.facts[prefix + "outcome"].created,
+            since=rollout.settled_at,
             attempt=outcome["attempt"],
             execution=outcome["execution"],
         )

@@ -58,7 +58,7 @@ def reconcile(
     if left:
         logs.info("left for the tick", application=registered.application.name, steps=left)
     unheard = hints.executions - frozenset(snapshot.executions) - snapshot.gone
-    if not due.waits and not due.steps and not unheard:
+    if all(wait.closed for wait in due.waits) and not due.steps and not unheard:
         return None
     return due.open | Hints(executions=unheard)
 

@@ -27,6 +27,10 @@ def _rule(environment: Environment, entry: LogEntry) -> str:
         return f"refs has {pattern}" if pattern else "refs"
     if entry.by == "promotion":
         return f"after is {environment.after}, promotion is {environment.promotion}"
+    if entry.by == "on_failure":
+        return f"on_failure is {environment.on_failure}"
+    if entry.by == "operator":
+        return f"operators are {', '.join(environment.operators)}"
     return f"requests is {environment.requests}"
 
 

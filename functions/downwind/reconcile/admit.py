@@ -1,11 +1,11 @@
-"""When something becomes an entry: a ref's tip, an upstream's success, a request (design.md section 4, Admit and Promotion)."""
+"""When something becomes an entry by itself: a ref's tip, an upstream's success (design.md section 4, Admit and Promotion)."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise, zip_longest
-from typing import Any
 
 from downwind.model.catalog import Application, Environment, Registered
+from downwind.model.cron import length
 from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Hints, RefTip, Snapshot
 from downwind.reconcile.log import LogEntry, new_entry, read_log, ref_fact
@@ -198,8 +198,11 @@ def pushes_prefix(application: Application, ref: str, after: str | None) -> str:
     return names.release(application.name, after) if after else names.pushes(application.name, ref, None)
 
 
-def admit_promotion(registered: Registered, environment: Environment, snapshot: Snapshot, collector: Collector) -> None:
-    """The newest success upstream, if it is higher than the newest promoted. A late success of an older one is not."""
+def admit_promotion(
+    registered: Registered, environment: Environment, snapshot: Snapshot, collector: Collector, now: datetime
+) -> None:
+    """The newest success upstream, if it is higher than the newest promoted, once it has been live for the catalog's `for`.
+    A late success of an older one is not, nor one that upstream was rolled back from."""
     application = registered.application
     upstream = application.environment(environment.after) if environment.after else None
     if upstream is None or environment.promotion != "automatic":
@@ -210,12 +213,19 @@ def admit_promotion(registered: Registered, environment: Environment, snapshot: 
         return
     if source.n < read_log(application, upstream, snapshot)[0].newest_rollback:
         return
-    append(registered, environment, snapshot, collector, promotion_body(upstream, source))
+    if environment.soak:
+        succeeded = read_rollouts(application, upstream, snapshot)[source.n].settled_at or now
+        until = succeeded + timedelta(seconds=environment.soak)
+        if now < until:
+            what = f"{upstream.name} {source.n} to have been live for {length(environment.soak)}"
+            what = f"{what}, at {until:%Y-%m-%d %H:%M:%S} UTC"
+            collector.wait(what, environment=environment.name, commit=source.commit, until=until)
+            return
+    append(registered, environment, snapshot, collector, {**promotion_body(upstream, source), "by": "promotion"})
 
 
 def promotion_body(upstream: Environment, source: LogEntry) -> dict[str, object]:
     return {
-        "by": "promotion",
         "commit": source.commit,
         "upstream": upstream.name,
         "upstream_sequence": source.n,
@@ -228,64 +238,10 @@ def promotion_body(upstream: Environment, source: LogEntry) -> dict[str, object]
 def newest_success(
     application: Application, environment: Environment, snapshot: Snapshot, commit: str | None = None
 ) -> LogEntry | None:
+    """Of the releases: a rollback is never promoted."""
     rollouts = read_rollouts(application, environment, snapshot)
     for entry in read_log(application, environment, snapshot):
-        outcome = rollouts[entry.n].outcome if entry.n in rollouts else None
-        good = entry.release and outcome is not None and outcome["status"] == "succeeded"
+        good = entry.release and entry.n in rollouts and rollouts[entry.n].succeeded
         if good and commit in (None, entry.commit):
             return entry
     return None
-
-
-def admit_request(
-    registered: Registered, environment: Environment, prefix: str, snapshot: Snapshot, collector: Collector
-) -> None:
-    """An order from the topic becomes an entry once; one that never will is parked, with the reason."""
-    application = registered.application
-    order = snapshot.facts.get(prefix + "order")
-    if order is None or prefix + "entry" in snapshot.facts:
-        return
-    body = order.body
-    if prefix + "refused" in snapshot.facts:
-        park_order(body, snapshot.facts[prefix + "refused"].body["reason"], snapshot, collector)
-        return
-    collector.keep(requests=frozenset({(environment.name, body["id"])}))
-    log = read_log(application, environment, snapshot)
-    standing = next((entry for entry in log if entry.request == body["id"]), None)
-    if standing is not None:
-        collector.record(prefix + "entry", kind="ordered", environment=environment.name, n=standing.n)
-        return
-    who = {"request": body["id"], "who": body.get("who"), "why": body.get("why")}
-    if body["verb"] == "deploy":
-        more = {"commit": body["commit"], "build": body.get("build"), "images": body.get("images") or None}
-        append(registered, environment, snapshot, collector, {"by": "request", **more, **who})
-        return
-    upstream = application.environment(environment.after or "")
-    source = newest_success(application, upstream, snapshot, body.get("commit")) if upstream else None
-    if upstream is None or source is None:
-        where = f"in {upstream.name}" if upstream else "since nothing feeds this environment"
-        reason = f"nothing to promote: no rollout of {body.get('commit') or 'any commit'} has succeeded {where}"
-    elif log and source.n < log[0].promoted:
-        reason = f"{upstream.name} {source.n} is older than {log[0].promoted}, which was promoted already; use rollback"
-    else:
-        append(
-            registered, environment, snapshot, collector, {**promotion_body(upstream, source), **who, "by": "request"}
-        )
-        return
-    collector.record(prefix + "refused", kind="refused", environment=environment.name, reason=reason)
-
-
-def park_order(order: Mapping[str, Any], reason: str, snapshot: Snapshot, collector: Collector) -> None:
-    """Where people look for messages that came to nothing, and announced as those are. Before it was refused, the message may
-    have been parked for something else, and replayed."""
-    event = names.event("request", order["id"])
-    prefix = f"{event}parked."
-    reasons = {int(fact.name.removeprefix(prefix)): fact.body["reason"] for fact in snapshot.under(prefix)}
-    number = next((number for number in sorted(reasons) if reasons[number] == reason), len(reasons))
-    parked = f"{prefix}{number}"
-    if parked not in snapshot.facts or names.announced(parked) not in snapshot.facts:
-        collector.keep(requests=frozenset({(order["environment"], order["id"])}))
-    raw = snapshot.facts.get(event + "raw")
-    message, topic = (raw.body["id"], raw.body["topic"]) if raw else (order["id"], None)
-    for name in (parked, names.parked(event, number)):
-        collector.record(name, kind="parked", reason=reason, message=message, topic=topic)

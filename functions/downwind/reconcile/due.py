@@ -7,10 +7,12 @@ from typing import Literal
 from downwind.model.catalog import Environment, Registered
 from downwind.model.cron import frozen_until
 from downwind.reconcile import names
-from downwind.reconcile.admit import admit_promotion, admit_request, admit_tip
+from downwind.reconcile.admit import admit_promotion, admit_tip
 from downwind.reconcile.facts import Snapshot
-from downwind.reconcile.follow import follow, make_way
-from downwind.reconcile.log import LogEntry, read_log
+from downwind.reconcile.failures import admit_failure
+from downwind.reconcile.follow import follow, make_way, wait_for_hold
+from downwind.reconcile.log import Hold, LogEntry, is_stopped, read_log, standing_hold
+from downwind.reconcile.orders import admit_order, orders_of_rollouts
 from downwind.reconcile.releases import images_of
 from downwind.reconcile.rollouts import Rollout, read_rollouts
 from downwind.reconcile.steps import (
@@ -23,9 +25,12 @@ from downwind.reconcile.steps import (
     RenderBundle,
     Step,
     TriggerRollout,
+    Verify,
 )
 from downwind.timing import Timing
 
+First = Append | Compare | Verify
+"""What comes first and alone: entries, and what has to be known before one."""
 RENDERER = "1"
 """Part of a bundle's inputs: a renderer that writes other bytes is another renderer."""
 _ANNOUNCED = {
@@ -43,6 +48,13 @@ def next_steps(
     """Steps in the order in which they are to be done. Entries come first and alone: what they change is decided afresh.
     An entry that was `tried` in this very call and could not be made stops nothing else."""
     application = registered.application
+    beside = Collector()
+    for environment in application.environments:
+        orders_of_rollouts(registered, environment, snapshot, beside)
+    missing = tuple(step for step in beside.steps if _is_missing(step, snapshot))
+    if missing:
+        # Nothing is decided about a rollout before what was ordered of it stands beside it.
+        return Due(steps=missing)
     admitted = Collector()
     for environment in application.environments:
         for ref in sorted(snapshot.hints.refs):
@@ -51,17 +63,22 @@ def next_steps(
         for name, identifier in sorted(snapshot.hints.requests):
             if name == environment.name:
                 prefix = names.request(application.name, name, identifier)
-                admit_request(registered, environment, prefix, snapshot, admitted)
-        admit_promotion(registered, environment, snapshot, admitted)
-    firsts = _one_entry_each([step for step in admitted.steps if isinstance(step, Append | Compare)])
+                admit_order(registered, environment, prefix, snapshot, admitted)
+        admit_failure(registered, environment, snapshot, admitted)
+        admit_promotion(registered, environment, snapshot, admitted, now)
+    firsts = _one_entry_each([step for step in admitted.steps if isinstance(step, First)])
     if any(step not in tried for step in firsts):
         return Due(steps=firsts, waits=tuple(admitted.waits), open=admitted.open)
     for environment in application.environments:
         _environment(registered, environment, snapshot, now, timing, admitted)
     _announce(snapshot, admitted)
-    records = [step for step in admitted.steps if isinstance(step, Record) and step.fact.name not in snapshot.facts]
-    others = [step for step in admitted.steps if not isinstance(step, Record | Append | Compare)]
+    records = [step for step in admitted.steps if _is_missing(step, snapshot)]
+    others = [step for step in admitted.steps if not isinstance(step, Record | First)]
     return Due(steps=(*records, *firsts, *_newest_start_only(others)), waits=tuple(admitted.waits), open=admitted.open)
+
+
+def _is_missing(step: Step, snapshot: Snapshot) -> bool:
+    return isinstance(step, Record) and step.fact.name not in snapshot.facts
 
 
 def _newest_start_only(steps: Sequence[Step]) -> list[Step]:
@@ -74,9 +91,9 @@ def _newest_start_only(steps: Sequence[Step]) -> list[Step]:
     return [step for step in steps if not isinstance(step, TriggerRollout) or step.n == newest[step.environment]]
 
 
-def _one_entry_each(steps: Sequence[Append | Compare]) -> tuple[Append | Compare, ...]:
+def _one_entry_each(steps: Sequence[First]) -> tuple[First, ...]:
     """Two entries for one environment would take the same number: the second is decided after the first stands."""
-    kept: list[Append | Compare] = []
+    kept: list[First] = []
     for step in steps:
         taken = (
             any(isinstance(other, Append) and other.environment == step.environment for other in kept)
@@ -96,25 +113,27 @@ def _environment(
     timing: Timing,
     collector: Collector,
 ) -> None:
-    rollouts = read_rollouts(registered.application, environment, snapshot)
+    """What runs goes on; then the newest entry that may go, goes. Older ones are passed over: those below a rollback, and
+    those below the newest release that stood there when an operator resumed."""
+    application = registered.application
+    rollouts = read_rollouts(application, environment, snapshot)
+    hold = standing_hold(application, environment, snapshot)
     claimed = max((number for number, rollout in rollouts.items() if rollout.claims), default=0)
     for number in sorted(rollouts):
         if rollouts[number].claims and rollouts[number].outcome is None:
-            follow(registered, environment, rollouts[number], claimed, snapshot, now, timing, collector)
-    frozen = False
-    for entry in read_log(registered.application, environment, snapshot):
-        if entry.n <= claimed:
+            follow(registered, environment, rollouts[number], claimed, hold, snapshot, now, timing, collector)
+    stopped = resumed = False
+    log = read_log(application, environment, snapshot)
+    for entry in log:
+        if entry.n <= claimed or entry.n < log[0].newest_rollback:
             break
-        if entry.newest_rollback == entry.n:
-            break  # nothing below it is started any more
-        if not entry.release:
+        resumed = resumed or entry.verb == "resume"
+        if not (entry.release or entry.rollback) or (stopped and entry.automatic):
             continue
-        if frozen and entry.by != "request":
-            continue
-        verdict = _candidate(registered, environment, entry, rollouts, snapshot, now, timing, collector)
-        if verdict == "goes":
+        verdict = _candidate(registered, environment, entry, rollouts, hold, snapshot, now, timing, collector)
+        if verdict == "goes" or resumed:
             break
-        frozen = frozen or verdict == "frozen"
+        stopped = stopped or verdict == "stopped"
 
 
 def _candidate(
@@ -122,45 +141,38 @@ def _candidate(
     environment: Environment,
     entry: LogEntry,
     rollouts: dict[int, Rollout],
+    hold: Hold | None,
     snapshot: Snapshot,
     now: datetime,
     timing: Timing,
     collector: Collector,
-) -> Literal["goes", "frozen", "not yet"]:
-    """goes: older ones are superseded by it. frozen: of the older ones only an order may still go. not yet: any older may."""
-    application = registered.application
-    if entry.n in rollouts and rollouts[entry.n].outcome is not None:
+) -> Literal["goes", "stopped", "not yet"]:
+    """goes: older ones are superseded by it. stopped: of the older ones only an order may still go. not yet: any older may."""
+    about: dict[str, object] = {"environment": environment.name, "n": entry.n}
+    rollout = rollouts.get(entry.n)
+    if rollout is not None and rollout.outcome is None and rollout.ordered_cancel is not None:
+        # Nobody has claimed it, and who does so now reads the log once more before the post.
+        reason = rollout.ordered_cancel["reason"]
+        application = registered.application.name
+        name = names.rollout(application, environment.name, entry.n) + rollout.outcome_leaf
+        body = {"application": application, "commit": entry.commit, "attempt": 0, "execution": None, **about}
+        collector.record(name, kind="outcome", status="cancelled", reason=reason, **body)
         return "not yet"
-    images = images_of(registered, entry, snapshot, now, timing, collector)
-    if images is None:
+    if rollout is not None and rollout.outcome is not None:
         return "not yet"
-    commit = entry.manifests_commit or entry.commit
-    inputs = bundle_inputs(registered, environment, entry, dict(images))
-    release = names.release(application.name, entry.commit)
-    if any(fact.body.get("inputs") == inputs for fact in snapshot.under(f"{release}blocked.render-")):
-        return "not yet"
-    bundle = snapshot.facts.get(f"{release}bundle/{environment.name}/{inputs}")
-    if bundle is None:
-        collector.add(
-            RenderBundle(
-                environment=environment.name, commit=entry.commit, manifests_commit=commit, images=images, inputs=inputs
-            )
-        )
-        return "goes"
-    if entry.by != "request":
-        # Freeze windows stop what automation appended; an order passes.
-        windows = [until for freeze in environment.freeze if (until := frozen_until(freeze, now))]
-        if windows:
-            until = max(windows)
-            collector.wait(
-                f"the freeze window to end at {until:%Y-%m-%d %H:%M} UTC",
-                environment=environment.name,
-                n=entry.n,
-                until=until,
-            )
-            return "frozen"
+    bundle = _bundle(registered, environment, entry, snapshot, now, timing, collector)
+    if bundle is None or isinstance(bundle, RenderBundle):
+        return "goes" if bundle else "not yet"
+    if is_stopped(hold, entry.n, entry.by):
+        wait_for_hold(hold, collector, about)
+        return "stopped"
+    until = _frozen(environment, entry, now)
+    if until is not None:
+        collector.wait(f"the freeze window to end at {until:%Y-%m-%d %H:%M} UTC", until=until, **about)
+        return "stopped"
     if not make_way(environment, entry.n, rollouts, snapshot, collector):
         return "goes"
+    content, parts = bundle
     collector.add(
         TriggerRollout(
             environment=environment.name,
@@ -168,14 +180,55 @@ def _candidate(
             attempt=0,
             epoch=1,
             commit=entry.commit,
-            bundle=bundle.body["bundle"],
-            parts=tuple(bundle.body["parts"]),
+            bundle=content,
+            parts=parts,
             namespace=environment.namespace,
             pipeline=(environment.pipeline_application, environment.pipeline),
             search=False,
+            by=entry.by,
         )
     )
     return "goes"
+
+
+def _frozen(environment: Environment, entry: LogEntry, now: datetime) -> datetime | None:
+    """Freeze windows stop what is new and was not ordered; a rollback puts back what was there."""
+    if not entry.automatic or entry.rollback:
+        return None
+    return max((until for freeze in environment.freeze if (until := frozen_until(freeze, now))), default=None)
+
+
+def _bundle(
+    registered: Registered,
+    environment: Environment,
+    entry: LogEntry,
+    snapshot: Snapshot,
+    now: datetime,
+    timing: Timing,
+    collector: Collector,
+) -> tuple[str, tuple[str, ...]] | RenderBundle | None:
+    """The content's name and its parts; what has to be rendered (collected); None while the release is not complete."""
+    if entry.rollback:
+        return str(entry.bundle), entry.parts
+    images = images_of(registered, entry, snapshot, now, timing, collector)
+    if images is None:
+        return None
+    inputs = bundle_inputs(registered, environment, entry, dict(images))
+    release = names.release(registered.application.name, entry.commit)
+    if any(fact.body.get("inputs") == inputs for fact in snapshot.under(f"{release}blocked.render-")):
+        return None
+    written = snapshot.facts.get(f"{release}bundle/{environment.name}/{inputs}")
+    if written is not None:
+        return written.body["bundle"], tuple(written.body["parts"])
+    render = RenderBundle(
+        environment=environment.name,
+        commit=entry.commit,
+        manifests_commit=entry.manifests_commit or entry.commit,
+        images=images,
+        inputs=inputs,
+    )
+    collector.add(render)
+    return render
 
 
 def bundle_inputs(registered: Registered, environment: Environment, entry: LogEntry, images: dict[str, str]) -> str:

@@ -108,6 +108,8 @@ class Snapshot:
     """executions that this very call has cancelled"""
     gone: set[str] = field(default_factory=set)
     """executions that Spinnaker says it does not have"""
+    verified: dict[str, str | None] = field(default_factory=dict)
+    """bundle to the image of it that is gone; None for a bundle that is whole"""
     missing_images: set[tuple[str, str]] = field(default_factory=set)
     """(commit, image name) that the registry did not have a moment ago"""
     tick: int | None = None

@@ -7,7 +7,8 @@ from downwind.model.catalog import Environment, Registered
 from downwind.model.execution import Execution
 from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Snapshot
-from downwind.reconcile.rollouts import Again, Outcome, Rollout, Run, decide, end_of, spare_only
+from downwind.reconcile.log import Hold, is_stopped
+from downwind.reconcile.rollouts import Outcome, Rollout, Run, decide, end_of, spare_only
 from downwind.reconcile.steps import CancelRollout, Collector, Observe, SearchRollout, TriggerRollout
 from downwind.timing import Timing, look_now
 
@@ -17,6 +18,7 @@ def follow(
     environment: Environment,
     rollout: Rollout,
     newest_claimed: int,
+    hold: Hold | None,
     snapshot: Snapshot,
     now: datetime,
     timing: Timing,
@@ -27,20 +29,34 @@ def follow(
     about: dict[str, object] = {"environment": environment.name, "n": rollout.n}
     if _record_observed(registered, environment, rollout, prefix, snapshot, collector):
         return
+    end = _end_without_run(rollout, newest_claimed)
+    if rollout.retry > rollout.attempt:
+        # An operator's order, which no hold stops; its attempt is not claimed yet.
+        if end is not None:
+            _record_outcome(registered, rollout, prefix, end, collector, about)
+        else:
+            collector.add(_trigger(rollout, rollout.retry, 1, environment, search=False))
+        return
+    stopped = is_stopped(hold, rollout.n, _by(rollout))
     runs = rollout.runs_of(rollout.attempt)
     if not runs:
         age = (now - rollout.claim.created).total_seconds()
         if snapshot.tick is None or age <= timing.lease:
             collector.wait("the worker that claimed it, or the tick that takes over", **about)
         else:
-            _take_over(registered, environment, rollout, newest_claimed, snapshot, collector)
+            _take_over(registered, environment, rollout, end, hold if stopped else None, snapshot, collector)
         return
     open_runs = [run for run in runs if run.end is None]
     for run in open_runs:
         if run.execution in snapshot.gone and _age(now, run) > timing.look_first:
-            end = {"status": "GONE", "fence": "open", "began": True, "reason": "Spinnaker no longer has this execution"}
+            gone = {
+                "status": "GONE",
+                "fence": "open",
+                "began": True,
+                "reason": "Spinnaker no longer has this execution",
+            }
             name = f"{prefix}ended.{run.attempt}.{run.execution}"
-            collector.record(name, kind="ended", execution=run.execution, attempt=run.attempt, **end)
+            collector.record(name, kind="ended", execution=run.execution, attempt=run.attempt, **gone)
             continue
         seen = snapshot.executions.get(run.execution)
         cancelling = rollout.attempt in rollout.cancels
@@ -50,47 +66,73 @@ def follow(
             collector.wait("a manual judgment", **about)
         else:
             collector.wait(f"execution {run.execution} to end", **about)
-        if rollout.n < newest_claimed and environment.on_newer == "cancel_waiting" and seen is not None:
+        if rollout.ordered_cancel is not None:
+            if seen is not None or not cancelling:
+                reason = rollout.ordered_cancel["reason"]
+                _cancel(environment, rollout, run.execution, reason, "cancelled", snapshot, collector)
+        elif rollout.n < newest_claimed and environment.on_newer == "cancel_waiting" and seen is not None:
             _cancel_waiting(environment, rollout, seen, newest_claimed, snapshot, collector)
     if open_runs:
         return
     decided = decide(rollout, newer_claimed=rollout.n < newest_claimed)
     asked = (environment.name, rollout.n, rollout.attempt)
-    if asked not in snapshot.searched and (isinstance(decided, Again) or spare_only(rollout)):
+    if asked not in snapshot.searched and (not isinstance(decided, Outcome) or spare_only(rollout)):
         # The fence let another one by, or may do so yet, of which nobody has heard: that one decides.
         collector.add(_search(environment, rollout))
-    elif isinstance(decided, Again):
+    elif isinstance(decided, Outcome):
+        _record_outcome(registered, rollout, prefix, decided, collector, about)
+    elif stopped:
+        wait_for_hold(hold, collector, about)
+    else:
         # Never with a newer one claimed: such a run is superseded.
         collector.add(_trigger(rollout, rollout.attempt + 1, 1, environment, search=False))
-    else:
-        _record_outcome(registered, rollout, prefix, decided, collector, about)
+
+
+def _end_without_run(rollout: Rollout, newest_claimed: int) -> Outcome | None:
+    """What becomes of it if it has no run yet: None while it may have one."""
+    if rollout.n < newest_claimed:
+        return Outcome(status="superseded", reason=f"superseded by {newest_claimed} before it was triggered")
+    if rollout.ordered_cancel is not None:
+        return Outcome(status="cancelled", reason=rollout.ordered_cancel["reason"])
+    return None
+
+
+def _by(rollout: Rollout) -> str:
+    """Who appended the entry, or ordered this attempt."""
+    return "operator" if rollout.retry else str(rollout.first.body.get("by", "push"))
+
+
+def wait_for_hold(hold: Hold | None, collector: Collector, about: Mapping[str, object]) -> None:
+    """`closed` where the order that ends the hold opens the marker again."""
+    assert hold is not None
+    collector.wait(hold.says, closed=hold.n is not None, **about)
 
 
 def _take_over(
     registered: Registered,
     environment: Environment,
     rollout: Rollout,
-    newest_claimed: int,
+    end: Outcome | None,
+    hold: Hold | None,
     snapshot: Snapshot,
     collector: Collector,
 ) -> None:
     """A claim whose worker is dead: the same attempt again, with the same inputs. Where that is not wanted or not possible any
-    more, Gate is asked what was started, and only nothing ends the rollout."""
+    more, Gate is asked what was started, and only nothing ends the rollout, or has it wait for the end of the hold."""
     step = _trigger(rollout, rollout.attempt, int(rollout.claim.body["epoch"]) + 1, environment, search=True)
-    if rollout.n < newest_claimed:
-        result = Outcome(status="superseded", reason=f"superseded by {newest_claimed} before it was triggered")
-    elif rollout.first_claim.body.get("inputs") not in {None, step.inputs}:
-        reason = "another version of Downwind claimed it with inputs that this one does not know; order it again"
-        result = Outcome(status="failed", reason=reason)
-    else:
-        collector.add(step)
-        return
-    if (environment.name, rollout.n, rollout.attempt) not in snapshot.searched:
-        collector.add(_search(environment, rollout))
-        return
-    prefix = names.rollout(registered.application.name, environment.name, rollout.n)
     about: dict[str, object] = {"environment": environment.name, "n": rollout.n}
-    _record_outcome(registered, rollout, prefix, result, collector, about)
+    if end is None and rollout.first_claim.body.get("inputs") not in {None, step.inputs}:
+        reason = "another version of Downwind claimed it with inputs that this one does not know; order it again"
+        end = Outcome(status="failed", reason=reason)
+    if end is None and hold is None:
+        collector.add(step)
+    elif (environment.name, rollout.n, rollout.attempt) not in snapshot.searched:
+        collector.add(_search(environment, rollout))
+    elif end is not None:
+        prefix = names.rollout(registered.application.name, environment.name, rollout.n)
+        _record_outcome(registered, rollout, prefix, end, collector, about)
+    else:
+        wait_for_hold(hold, collector, about)
 
 
 def _record_outcome(
@@ -102,11 +144,11 @@ def _record_outcome(
     about: Mapping[str, object],
 ) -> None:
     collector.record(
-        prefix + "outcome",
+        prefix + rollout.outcome_leaf,
         kind="outcome",
         application=registered.application.name,
         commit=rollout.first_claim.body["commit"],
-        attempt=rollout.attempt,
+        attempt=max(rollout.attempt, rollout.retry),
         status=outcome.status,
         reason=outcome.reason,
         execution=outcome.execution,
@@ -201,6 +243,7 @@ def _trigger(rollout: Rollout, attempt: int, epoch: int, environment: Environmen
         namespace=claim.body.get("namespace") or environment.namespace,
         pipeline=_pipeline(rollout, environment),
         search=search,
+        by=_by(rollout),
         claimed=claim.created,
     )
 
@@ -231,14 +274,28 @@ def make_way(
 def _cancel_waiting(
     environment: Environment, rollout: Rollout, seen: Execution, newer: int, snapshot: Snapshot, collector: Collector
 ) -> None:
-    if seen.deploying or seen.judgment is None or seen.id in snapshot.cancelled:
+    if not seen.deploying and seen.judgment is not None:
+        _cancel(environment, rollout, seen.id, f"superseded by {newer}", "superseded", snapshot, collector)
+
+
+def _cancel(
+    environment: Environment,
+    rollout: Rollout,
+    execution: str,
+    reason: str,
+    status: str,
+    snapshot: Snapshot,
+    collector: Collector,
+) -> None:
+    if execution in snapshot.cancelled:
         return
     collector.add(
         CancelRollout(
             environment=environment.name,
             n=rollout.n,
             attempt=rollout.attempt,
-            execution=seen.id,
-            reason=f"superseded by {newer}",
+            execution=execution,
+            reason=reason,
+            status=status,
         )
     )

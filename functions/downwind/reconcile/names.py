@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 HIGHEST = 999_999_999_999_999_999
+ALL_HOLDS = "all/hold/"
+"""Holds over everything and their ends, newest first: the one order that is not an environment's."""
 
 
 def digest_of(*parts: str) -> str:
@@ -109,6 +111,16 @@ def requests(application: str, name: str) -> str:
     return f"{environment(application, name)}request/"
 
 
+def rollout_order(application: str, name: str, number: int, verb: str, order: int) -> str:
+    """Beside rollout n: entry `order` cancels or retries it."""
+    return f"{rollout(application, name, number)}{verb}-order.{down(order)}"
+
+
+def judgment(application: str, name: str, number: int, stage: str) -> str:
+    """Beside rollout n: an operator's answer to the manual judgment of that stage."""
+    return f"{rollout(application, name, number)}judgment.{encode(stage)}"
+
+
 def request(application: str, name: str, identifier: str) -> str:
     return f"{requests(application, name)}{digest_of(identifier)}/"
 
@@ -119,6 +131,10 @@ def build_pointer(identifier: str) -> str:
 
 def execution_pointer(identifier: str) -> str:
     return f"pointer/execution/{encode(identifier)}/"
+
+
+def all_hold(number: int) -> str:
+    return f"{ALL_HOLDS}{down(number)}"
 
 
 def commit_events(commit: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from downwind.errors import Refused
 from downwind.model.catalog import Registered
-from downwind.model.event import Build, Event, Image, ImageReference, Push, Request
+from downwind.model.event import Build, Event, Image, ImageReference, Order, Push, Request
 from downwind.model.patterns import commit_of, repository_key
 from downwind.reconcile import names
 from downwind.reconcile.facts import Hints, NewFact
@@ -145,7 +145,8 @@ def _pointer(application: str, commit: str, digest: str) -> NewFact:
 
 
 def record_request(event: Request, registered: Registered) -> Recording:
-    """Raises Refused when this environment takes no orders from the topic, or the order cannot be one."""
+    """Raises Refused when this environment takes no orders from the topic, or the order cannot be one. Whether an operator may
+    order has been asked before."""
     application = registered.application
     environment = application.environment(event.environment)
     known = ", ".join(each.name for each in application.environments)
@@ -155,7 +156,7 @@ def record_request(event: Request, registered: Registered) -> Recording:
             field="environment",
             fix=f"use one of: {known}",
         )
-    if environment.requests != "topic":
+    if not isinstance(event, Order) and environment.requests != "topic":
         raise Refused(
             f"{application.name}/{environment.name} takes no orders from the topic",
             field="environment",
@@ -171,11 +172,15 @@ def record_request(event: Request, registered: Registered) -> Recording:
             f"{unknown[0]} is not an image of {application.name}", field="images", fix="use the catalog's names"
         )
     prefix = names.request(application.name, environment.name, event.id)
+    about = {}
+    if isinstance(event, Order):
+        about = {"target": event.target, "execution": event.execution, "stage": event.stage}
     fact = NewFact(
         name=prefix + "order",
         body={
             "kind": "order",
             "id": event.id,
+            "by": "operator" if isinstance(event, Order) else "request",
             "verb": event.verb,
             "application": application.name,
             "environment": environment.name,
@@ -184,6 +189,7 @@ def record_request(event: Request, registered: Registered) -> Recording:
             "images": dict(event.images),
             "who": event.who,
             "why": event.why,
+            **about,
         },
     )
     commits = frozenset({event.commit}) if event.commit else frozenset()

@@ -1,6 +1,6 @@
 """The attempts of one entry: what was claimed, started and ended, and what their ends mean (design.md section 4, Outcome)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,9 +31,19 @@ class Rollout:
     claims: Mapping[tuple[int, int], Fact] = field(default_factory=dict)
     """(attempt, epoch) to the claim"""
     runs: tuple[Run, ...] = ()
-    cancels: Mapping[int, str] = field(default_factory=dict)
-    """attempt to the reason with which we asked Gate to cancel"""
+    cancels: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    """attempt to the body of the fact that we asked Gate to cancel it"""
+    ordered_cancel: Mapping[str, Any] | None = None
+    """the operator's order that ends it"""
+    retry: int = 0
+    """the first attempt of the newest retry; its outcome has a name of its own"""
     outcome: Mapping[str, Any] | None = None
+    settled_at: datetime | None = None
+    """when the outcome was written down"""
+
+    @property
+    def outcome_leaf(self) -> str:
+        return f"outcome.{self.retry}" if self.retry else "outcome"
 
     @property
     def attempt(self) -> int:
@@ -48,6 +58,14 @@ class Rollout:
     def first(self) -> Fact:
         """The very first claim, of whichever attempt."""
         return self.claims[min(self.claims)]
+
+    @property
+    def bundle(self) -> str:
+        return str(self.claim.body["bundle"])
+
+    @property
+    def succeeded(self) -> bool:
+        return self.outcome is not None and self.outcome["status"] == "succeeded"
 
     @property
     def first_claim(self) -> Fact:
@@ -95,6 +113,10 @@ def _read(number: int, facts: list[Fact]) -> Rollout:
     by_kind: dict[str, list[Fact]] = {}
     for fact in facts:
         by_kind.setdefault(str(fact.body.get("kind")), []).append(fact)
+    retried = max((fact.body["entry"] for fact in by_kind.get("retry-order", [])), default=0)
+    retry = max((fact.body["attempt"] for fact in by_kind.get("retry-order", [])), default=0)
+    cancels = [fact.body for fact in by_kind.get("cancel-order", []) if fact.body["entry"] > retried]
+    outcome = next((fact for fact in by_kind.get("outcome", []) if fact.body["attempt"] >= retry), None)
     ends = {fact.body["execution"]: fact.body for fact in by_kind.get("ended", [])}
     return Rollout(
         n=number,
@@ -108,8 +130,11 @@ def _read(number: int, facts: list[Fact]) -> Rollout:
             )
             for fact in by_kind.get("started", [])
         ),
-        cancels={fact.body["attempt"]: fact.body["reason"] for fact in by_kind.get("cancel", [])},
-        outcome=next((fact.body for fact in by_kind.get("outcome", [])), None),
+        cancels={fact.body["attempt"]: fact.body for fact in by_kind.get("cancel", [])},
+        ordered_cancel=cancels[0] if cancels else None,
+        retry=retry,
+        outcome=outcome.body if outcome else None,
+        settled_at=outcome.created if outcome else None,
     )
 
 
@@ -152,13 +177,48 @@ def decide(rollout: Rollout, *, newer_claimed: bool) -> Outcome | Again:
     deciding, outcome = (passed or final or found)[0]
     if isinstance(outcome, Outcome):
         return Outcome(status=outcome.status, reason=outcome.reason, execution=deciding.execution)
+    if rollout.ordered_cancel is not None:
+        return Outcome(status="cancelled", reason=rollout.ordered_cancel["reason"], execution=deciding.execution)
     if rollout.attempt + 1 >= ATTEMPTS:
         reason = f"{outcome.reason}; {ATTEMPTS} attempts were made"
         return Outcome(status="failed", reason=reason, execution=deciding.execution)
     return outcome
 
 
-def _judge(end: Mapping[str, Any], cancel: str | None, *, newer_claimed: bool) -> Outcome | Again:
+def failed_deploying(rollout: Rollout) -> bool:
+    """Did it fail in a deploying stage? Only then on_failure acts."""
+    outcome = rollout.outcome
+    if outcome is None or outcome["status"] != "failed":
+        return False
+    return any(run.execution == outcome["execution"] and (run.end or {}).get("deploying") for run in rollout.runs)
+
+
+def live_rollout(rollouts: Mapping[int, Rollout], executions: Mapping[str, Execution]) -> Rollout | None:
+    """The newest that has changed what is live, whether or not it did so to the end."""
+    touched = [rollout for rollout in rollouts.values() if rollout.claims and _has_touched(rollout, executions)]
+    return max(touched, key=lambda rollout: rollout.n, default=None)
+
+
+def _has_touched(rollout: Rollout, executions: Mapping[str, Execution]) -> bool:
+    if rollout.succeeded:
+        return True
+    ended = any((run.end or {}).get("deploying") for run in rollout.runs)
+    return ended or any(run.execution in executions and executions[run.execution].deploying for run in rollout.runs)
+
+
+def good_before(rollouts: Mapping[int, Rollout], live: Rollout) -> Iterator[Rollout]:
+    """Successes before `live` with another bundle, newest first: what one may roll back to."""
+    return (each for each in good_ones(rollouts) if each.n < live.n and each.bundle != live.bundle)
+
+
+def good_ones(rollouts: Mapping[int, Rollout]) -> Iterator[Rollout]:
+    """Successes, newest first."""
+    for number in sorted(rollouts, reverse=True):
+        if rollouts[number].claims and rollouts[number].succeeded:
+            yield rollouts[number]
+
+
+def _judge(end: Mapping[str, Any], cancel: Mapping[str, Any] | None, *, newer_claimed: bool) -> Outcome | Again:
     message = end.get("message") or end.get("reason") or f"the execution ended {end.get('status')}"
     if end.get("deployed"):
         return Outcome(status="succeeded", reason="every deploying stage succeeded")
@@ -168,7 +228,7 @@ def _judge(end: Mapping[str, Any], cancel: str | None, *, newer_claimed: bool) -
                 return Outcome(status="superseded", reason="Spinnaker started a newer one instead")
             return Again(reason="Spinnaker purged the run from its queue")
         if cancel is not None:
-            return Outcome(status="superseded", reason=cancel)
+            return Outcome(status=cancel.get("status") or "superseded", reason=cancel["reason"])
         if end.get("deploying"):
             return Outcome(
                 status="cancelled", reason=f"{end.get('canceled_by')} cancelled it after it had begun to deploy"

@@ -35,6 +35,28 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verify:
+    """Are the images of an old bundle still in their registry?"""
+
+    environment: str
+    bundle: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """An operator's answer to the manual judgment of one stage, by Gate. `order` is the prefix of the order's facts."""
+
+    environment: str
+    n: int
+    execution: str
+    stage: str
+    decision: str
+    order: str
+    who: str
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartBuild:
     """Run the catalog's trigger at a commit. `search`: an earlier attempt's outcome is unknown, look before running. Repository,
     commit and trigger stand in `prefix`, so a claim under it never means other inputs."""
@@ -84,7 +106,7 @@ class TriggerRollout:
     """Start the environment's pipeline for entry n. `search`: look for an execution of this attempt first.
 
     What is posted are `bundle`, `parts`, `namespace` and `pipeline` (application, name): of the first claim, whatever the catalog
-    says by then.
+    says by then. `by`: who appended the entry, or ordered this attempt; a hold that came meanwhile stops what automation does.
     """
 
     environment: str
@@ -97,6 +119,7 @@ class TriggerRollout:
     namespace: str
     pipeline: tuple[str, str]
     search: bool
+    by: str
     claimed: datetime | None = None
     """When this attempt was first claimed; bounds the search."""
 
@@ -121,11 +144,14 @@ class SearchRollout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRollout:
+    """`status`: how a rollout that ends by this is to be called."""
+
     environment: str
     n: int
     attempt: int
     execution: str
     reason: str
+    status: str = "superseded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +173,8 @@ Step = (
     Record
     | Append
     | Compare
+    | Verify
+    | Judge
     | StartBuild
     | FindBuilds
     | ResolveImage
@@ -161,13 +189,15 @@ Step = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Something that time or an event will bring; the marker stays open for it."""
+    """Something that time or an event will bring; the marker stays open for it. `closed`: an order will, with a marker of its
+    own."""
 
     what: str
     environment: str | None = None
     n: int | None = None
     commit: str | None = None
     until: datetime | None = None
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from downwind.reconcile.releases import build_prefix
 from downwind.reconcile.rollouts import read_rollouts
 
 LOG_LIMIT = 50
+"""What the rest of the log has to say is carried forward from entry to entry."""
 ROLLOUT_LIMIT = 200
 """Objects, not rollouts: some twenty rollouts or more."""
 WHOLE_LIMIT = 2000
@@ -29,7 +30,7 @@ class Query:
 def wanted(registered: Registered, snapshot: Snapshot) -> tuple[Query, ...]:
     """The lists to make side by side now; empty when the decision can be made."""
     application = registered.application
-    queries: dict[str, int] = {}
+    queries: dict[str, int] = {names.ALL_HOLDS: 1}
     for environment in application.environments:
         queries[names.log(application.name, environment.name)] = LOG_LIMIT
         queries[names.rollouts(application.name, environment.name)] = ROLLOUT_LIMIT
@@ -49,6 +50,7 @@ def wanted(registered: Registered, snapshot: Snapshot) -> tuple[Query, ...]:
         _candidates(registered, snapshot),
         _admission(application, snapshot),
         _heard_of(application, snapshot),
+        _targets(application, snapshot),
     )
     return _missing({prefix: limit for queries in more for prefix, limit in queries.items()}, snapshot)
 
@@ -87,9 +89,28 @@ def _candidates(registered: Registered, snapshot: Snapshot) -> dict[str, int]:
         rollouts = read_rollouts(registered.application, environment, snapshot)
         claimed = max((number for number, rollout in rollouts.items() if rollout.claims), default=0)
         for entry in read_log(registered.application, environment, snapshot):
-            due = entry.n > claimed or (entry.n == claimed and snapshot.tick is not None)
-            if due and entry.release:
+            newest = entry.n == claimed and snapshot.tick is not None
+            if (entry.n > claimed or newest) and entry.release:
                 queries.update(_release(registered, entry.commit))
+    return queries
+
+
+def _targets(application: Application, snapshot: Snapshot) -> dict[str, int]:
+    """Older rollouts that orders are about; and the newest release where many orders came after it."""
+    queries: dict[str, int] = {}
+    for environment in application.environments:
+        log = read_log(application, environment, snapshot)
+        wanted = {entry.target for entry in log if entry.verb in {"cancel", "retry"}}
+        for name, identifier in snapshot.hints.requests:
+            order = snapshot.facts.get(names.request(application.name, name, identifier) + "order")
+            if order is not None and name == environment.name:
+                wanted.add(order.body.get("target"))
+        standing = read_rollouts(application, environment, snapshot)
+        if snapshot.loaded[names.rollouts(application.name, environment.name)]:
+            for target in wanted - standing.keys() - {None}:
+                queries[names.rollout(application.name, environment.name, int(target or 0))] = FACT_LIMIT
+        if log and log[0].newest_release and log[0].newest_release < min(entry.n for entry in log):
+            queries[names.entry(application.name, environment.name, log[0].newest_release)] = 1
     return queries
 
 

@@ -102,17 +102,29 @@ def _bundle(body: Body) -> str:
 
 
 def _entry(body: Body) -> str:
-    if body.get("verb") == "rebase":
+    place, by, verb = f"{body['environment']} {body['n']}", body["by"], body.get("verb") or "release"
+    if verb == "rebase":
         who = f", ordered by {body['who']}" if body.get("who") else ""
-        return f"{body['environment']} {body['n']} begins the log anew above what was found{who}{_why(body)}"
-    what = f"{body['environment']} {body['n']} is {short(body['commit'])}"
-    if body["by"] == "push":
-        return f"{what}: the tip of {body['ref']}"
+        return f"{place} begins the log anew above what was found{who}{_why(body)}"
+    what = _BROUGHT[verb](body) if verb in _BROUGHT else f"is {short(body['commit'])}"
     upstream = f"{body['upstream']} {body['upstream_sequence']}" if body.get("upstream") else ""
-    if body["by"] == "promotion":
-        return f"{what}: {upstream} succeeded and was promoted"
-    ordered = f"ordered by request {body.get('request')}{_who(body)}{_why(body)}"
-    return f"{what}: {ordered}" + (f", promoting {upstream}" if upstream else "")
+    if by == "push":
+        return f"{place} {what}: the tip of {body['ref']}"
+    if by == "promotion":
+        return f"{place} {what}: {upstream} succeeded and was promoted"
+    if by == "on_failure":
+        return f"{place} {what} by on_failure{_why(body)}"
+    ordered = f"request {body.get('request')}{_who(body)}" if by == "request" else f"{body['who']}"
+    return f"{place} {what}: ordered by {ordered}{_why(body)}" + (f", promoting {upstream}" if upstream else "")
+
+
+_BROUGHT: dict[str, Callable[[Body], str]] = {
+    "rollback": lambda body: f"is {short(body['commit'])} again, as entry {body['target']} brought it, and holds",
+    "hold": lambda _: "holds",
+    "resume": lambda _: "resumes",
+    "cancel": lambda body: f"cancels {body['target']}",
+    "retry": lambda body: f"retries {body['target']}",
+}
 
 
 def _who(body: Body) -> str:
@@ -138,8 +150,15 @@ def _ended(body: Body) -> str:
 
 def _order(body: Body) -> str:
     commit = f" {short(body['commit'])}" if body.get("commit") else ""
-    into = f"{body['application']}/{body['environment']}"
-    return f"request {body['id']}{_who(body)} asks to {body['verb']}{commit} into {into}{_why(body)}"
+    place = f"{body['application']}/{body['environment']}"
+    if body.get("by") == "operator":
+        target = f" {body['target']}" if body.get("target") else ""
+        return f"{body['who']} orders: {body['verb']}{commit}{target} in {place}{_why(body)}"
+    return f"request {body['id']}{_who(body)} asks to {body['verb']}{commit} into {place}{_why(body)}"
+
+
+def _all_hold(body: Body) -> str:
+    return f"{body['who']} {'holds everything' if body['verb'] == 'hold' else 'resumes everything'}{_why(body)}"
 
 
 def _raw(body: Body) -> str:
@@ -188,6 +207,12 @@ _FACTS: dict[str, Callable[[Body], str]] = {
     "ended": _ended,
     "outcome": lambda body: f"{_rollout(body)} {body['status']}: {body['reason']}",
     "order": _order,
+    "cancel-order": lambda body: f"{_rollout(body)} is to end: {body['reason']}",
+    "retry-order": lambda body: f"{body['environment']} {body['n']} is to be tried again: {body['reason']}",
+    "judgment": lambda body: (
+        f"{body['who']} answered the judgment of {body['environment']} {body['n']}: {body['decision']}{_why(body)}"
+    ),
+    "all-hold": _all_hold,
     "ordered": lambda body: f"the request became {body['environment']} {body['n']}",
     "refused": lambda body: f"the request was refused: {body['reason']}",
     "raw": _raw,
@@ -205,6 +230,8 @@ _STEPS: dict[type, Callable[[Any], str]] = {
     steps.Compare: lambda step: (
         f"did a path of the application change from {short(step.before)} to {short(step.after)}?"
     ),
+    steps.Verify: lambda step: f"the registry is to be asked for the images of bundle {short(step.bundle)}",
+    steps.Judge: lambda step: f"the judgment of {step.environment} {step.n} is to be answered: {step.decision}",
     steps.StartBuild: lambda step: f"a build of {short(step.commit)} is to be started",
     steps.FindBuilds: lambda step: f"Cloud Build is to be asked for builds of {short(step.commit)}",
     steps.ResolveImage: lambda step: f"the registry is to be asked for {step.image}:{step.tag}",

@@ -42,6 +42,7 @@ def test_a_push_that_leads_from_the_newest_entry_to_the_tip_makes_an_entry(given
         "application": "shop",
         "environment": "staging",
         "n": 7,
+        "verb": "release",
         "by": "push",
         "ref": MAIN,
         "commit": B,
@@ -50,6 +51,7 @@ def test_a_push_that_leads_from_the_newest_entry_to_the_tip_makes_an_entry(given
         "promoted": 0,
         "newest_release": 7,
         "newest_rollback": 0,
+        "settled": 0,
         "hold": None,
         "generation": 7,
     }

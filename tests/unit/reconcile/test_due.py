@@ -33,6 +33,7 @@ def test_an_entry_with_images_and_bundle_is_triggered(given: Any) -> None:
             namespace="shop-staging",
             pipeline=("shop", "deploy-staging"),
             search=False,
+            by="push",
         )
     ]
     assert given.waits() == []

@@ -117,7 +117,10 @@ def test_rollouts_are_read_by_number_each_with_its_claims_runs_cancels_and_outco
     assert (three.attempt, three.claim.body["epoch"], three.first_claim.body["epoch"]) == (1, 2, 1)
     assert [(run.execution, run.end is not None) for run in three.runs] == [("e1", True), ("e2", False)]
     assert [run.execution for run in three.runs_of(1)] == ["e2"]
-    assert (three.cancels, three.outcome) == ({1: "superseded by 4"}, None)
+    assert ({key: body["reason"] for key, body in three.cancels.items()}, three.outcome) == (
+        {1: "superseded by 4"},
+        None,
+    )
     assert found[4].outcome is not None
 
 

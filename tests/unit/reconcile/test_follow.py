@@ -51,6 +51,7 @@ def test_the_tick_takes_over_the_same_attempt_in_the_next_epoch_and_looks_first(
             namespace="shop-staging",
             pipeline=("shop", "deploy-staging"),
             search=True,
+            by="push",
             claimed=given.now - timedelta(seconds=LEASE * 3),
         )
     ]
@@ -233,6 +234,7 @@ def test_a_run_that_spinnaker_ended_itself_is_followed_by_the_next_attempt_once_
             namespace="shop-staging",
             pipeline=("shop", "deploy-staging"),
             search=False,
+            by="push",
             claimed=running.now - timedelta(seconds=1000),
         )
     ]

@@ -20,6 +20,7 @@ TRIGGER = TriggerRollout(
     namespace="shop-staging",
     pipeline=("shop", "deploy-staging"),
     search=False,
+    by="push",
 )
 
 

@@ -32,7 +32,7 @@ def rollout(*ends: dict[str, Any], attempt: int = 0, cancel: str | None = None) 
             )
             for index, end in enumerate(ends)
         ),
-        cancels={attempt: cancel} if cancel else {},
+        cancels={attempt: {"reason": cancel}} if cancel else {},
     )
 
 

@@ -184,6 +184,7 @@ def test_an_order_is_written_down_whole_under_its_id(given: Any) -> None:
     ((name, body),) = bodies(found).items()
     assert name == names.request("shop", "production", "7c1f") + "order"
     about = {"application": "shop", "environment": "production", "commit": A, **more}
+    about["by"] = "request"
     assert body == {"kind": "order", "id": "7c1f", "verb": "deploy", **about}
     assert found.hints.commits == {A}
     assert found.hints.requests == {("production", "7c1f")}

@@ -26,7 +26,8 @@ def listed(given: Any) -> set[str]:
 
 
 def environments() -> set[str]:
-    return {prefix(*("shop", name)) for prefix in (names.log, names.rollouts) for name in ("staging", "production")}
+    found = {prefix(*("shop", name)) for prefix in (names.log, names.rollouts) for name in ("staging", "production")}
+    return found | {names.ALL_HOLDS}
 
 
 def release(given: Any, commit: str) -> set[str]:

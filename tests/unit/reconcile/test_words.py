@@ -13,6 +13,7 @@ from downwind.reconcile.steps import (
     CancelRollout,
     Compare,
     FindBuilds,
+    Judge,
     Observe,
     Record,
     RenderBundle,
@@ -21,6 +22,7 @@ from downwind.reconcile.steps import (
     StartBuild,
     Step,
     TriggerRollout,
+    Verify,
     Wait,
 )
 
@@ -96,6 +98,60 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     (
         ENTRY | {"by": "request", "request": "r1", "upstream": "test", "upstream_sequence": 2},
         "staging 3 is aaaaaaa: ordered by request r1, promoting test 2",
+    ),
+    (
+        ENTRY | {"by": "operator", "verb": "deploy", "who": "ann", "why": "CHG-1"},
+        "staging 3 is aaaaaaa: ordered by ann, because: CHG-1",
+    ),
+    (
+        ENTRY | {"by": "operator", "verb": "rollback", "target": 1, "who": "ann", "why": None},
+        "staging 3 is aaaaaaa again, as entry 1 brought it, and holds: ordered by ann",
+    ),
+    (
+        ENTRY | {"by": "on_failure", "verb": "rollback", "target": 1, "why": "staging 2 failed: no"},
+        "staging 3 is aaaaaaa again, as entry 1 brought it, and holds by on_failure, because: staging 2 failed: no",
+    ),
+    (ENTRY | {"by": "operator", "verb": "hold", "commit": None, "who": "ann"}, "staging 3 holds: ordered by ann"),
+    (ENTRY | {"by": "operator", "verb": "resume", "commit": None, "who": "ann"}, "staging 3 resumes: ordered by ann"),
+    (ENTRY | {"by": "operator", "verb": "cancel", "target": 2, "who": "ann"}, "staging 3 cancels 2: ordered by ann"),
+    (ENTRY | {"by": "operator", "verb": "retry", "target": 2, "who": "ann"}, "staging 3 retries 2: ordered by ann"),
+    (
+        {"kind": "cancel-order", "environment": "staging", "n": 2, "attempt": None, "reason": "cancel ordered by ann"},
+        "staging 2 is to end: cancel ordered by ann",
+    ),
+    (
+        {"kind": "retry-order", "environment": "staging", "n": 2, "attempt": 1, "reason": "retry ordered by ann"},
+        "staging 2 is to be tried again: retry ordered by ann",
+    ),
+    (
+        {"kind": "judgment", "environment": "staging", "n": 2, "decision": "stop", "who": "ann", "why": "no"},
+        "ann answered the judgment of staging 2: stop, because: no",
+    ),
+    ({"kind": "all-hold", "verb": "hold", "who": "ann", "why": "fire"}, "ann holds everything, because: fire"),
+    ({"kind": "all-hold", "verb": "resume", "who": "ann", "why": None}, "ann resumes everything"),
+    (
+        {
+            "kind": "order",
+            "by": "operator",
+            "id": "r1",
+            "verb": "rollback",
+            "target": 2,
+            "application": "shop",
+            "environment": "staging",
+            "who": "ann",
+        },
+        "ann orders: rollback 2 in shop/staging",
+    ),
+    (
+        {
+            "kind": "order",
+            "by": "operator",
+            "verb": "hold",
+            "application": "shop",
+            "environment": "staging",
+            "who": "ann",
+        },
+        "ann orders: hold in shop/staging",
     ),
     (
         {"kind": "ref", "ref": "refs/heads/main", "n": 0, "commit": A},
@@ -195,6 +251,11 @@ STEPS: list[tuple[Step, str]] = [
         Append(environment="staging", entry=NewFact(name="x", body=ENTRY | {"by": "push", "ref": "refs/heads/main"})),
         "to be appended: staging 3 is aaaaaaa: the tip of refs/heads/main",
     ),
+    (Verify(environment="staging", bundle=B), "the registry is to be asked for the images of bundle bbbbbbb"),
+    (
+        Judge(environment="staging", n=3, execution="e", stage="s", decision="stop", order="o", who="ann", why=None),
+        "the judgment of staging 3 is to be answered: stop",
+    ),
     (Compare(before=A, after=B), "did a path of the application change from aaaaaaa to bbbbbbb?"),
     (
         StartBuild(commit=A, prefix="p", trigger="t1", attempt=0, epoch=1, search=False),
@@ -218,6 +279,7 @@ STEPS: list[tuple[Step, str]] = [
             namespace="shop-staging",
             pipeline=("shop", "deploy-staging"),
             search=False,
+            by="push",
         ),
         "staging 3 is to be triggered",
     ),
