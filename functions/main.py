@@ -1,4 +1,4 @@
-"""What the platform calls: one function for each topic, and `receive` for webhooks. Everything else is in the package."""
+"""What the platform calls: one function for each topic, `receive` for webhooks, `operate` for people. All else is in the package."""
 
 import flask
 import functions_framework
@@ -39,3 +39,8 @@ def on_tick(request: flask.Request) -> entry.Answer:
 @functions_framework.http
 def receive(request: flask.Request) -> entry.Answer:
     return entry.receive(request)
+
+
+@functions_framework.http
+def operate(request: flask.Request) -> entry.JsonAnswer:
+    return entry.operate(request)

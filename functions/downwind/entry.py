@@ -2,10 +2,13 @@
 
 The order never changes: the sender's token, the size, the envelope, the handler. An answer is a status and nothing else:
 never a stack trace, a header or a body. 204 acknowledges; 401 and 413 refuse; 503 asks Pub/Sub to send again.
+`operate` alone answers, since people call it.
 """
 
+import json
 import os
 import threading
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,20 +20,23 @@ from downwind.errors import DownwindError, PermanentError, Refused, TransientErr
 from downwind.events import webhook
 from downwind.events.envelope import read_message
 from downwind.events.limits import PUBSUB_LIMIT, WEBHOOK_LIMIT
+from downwind.events.order import ORDER_LIMIT, read_order
 from downwind.events.sources import PARSERS, TOPICS
 from downwind.model.event import Ignored, Message
 from downwind.perform import parking, record
+from downwind.perform.orders import Forbidden, carry_out
 from downwind.perform.tick import tick, time_of
 from downwind.perform.world import World
-from downwind.ports import Secrets
+from downwind.ports import Groups, Secrets
 from downwind.reconcile import names
 from downwind.settings import Settings, read_settings
-from downwind.wiring import Lazy, make_secrets, make_tokens, make_world
+from downwind.wiring import Lazy, make_callers, make_groups, make_secrets, make_tokens, make_world
 
 if TYPE_CHECKING:
     from flask import Request
 
 Answer = tuple[str, int]
+JsonAnswer = tuple[str, int, dict[str, str]]
 
 
 class Instance:
@@ -40,7 +46,13 @@ class Instance:
         self.settings = settings
         self.world: World = make_world(settings)
         self.verify = make_tokens(settings)
+        self.groups: Groups = Lazy(lambda: make_groups(settings))
+        self._callers = Lazy(lambda: make_callers(settings))
         self._secrets: Secrets = Lazy(lambda: make_secrets(settings))
+
+    def caller(self, authorization: str | None) -> str:
+        """Whose token it is. Raises Unauthorized; on a laptop as in the cloud, since who ordered is what is recorded."""
+        return str(self._callers.email(authorization))
 
     def check_sender(self, authorization: str | None) -> bool:
         """Whether a token was checked. Raises Unauthorized. On a laptop a call by hand needs none, but one that is there must
@@ -159,6 +171,43 @@ def receive(request: "Request") -> Answer:
     except Exception as error:
         logs.error(f"receive: {type(error).__name__} at {_place(error)}")
         return "", 500
+
+
+def operate(request: "Request") -> JsonAnswer:
+    """An operator's order over HTTPS. Unlike the others it answers, in JSON: a person waits for it."""
+    try:
+        here = instance()
+        if request.method != "POST":
+            return _told(405, f"{request.method} is not how an order comes", fix="POST it")
+        email = here.caller(request.headers.get("Authorization"))
+        body = _body(request, ORDER_LIMIT)
+        if body is None:
+            return _told(413, f"an order has at most {ORDER_LIMIT} bytes")
+        asked = read_order(body, str(uuid.uuid4()))
+        done = carry_out(here.world, here.groups, asked, email, here.settings.operators_of_all, datetime.now(UTC))
+        logs.info("ordered", verb=asked.verb, who=email, request=asked.id, dry_run=asked.dry_run)
+        return _json(200, {"who": done.who, "orders": done.orders, "refused": done.refused})
+    except Forbidden as error:
+        return _told(403, str(error))
+    except Unauthorized as error:
+        return _told(401, str(error), fix="downwind sends `gcloud auth print-identity-token`: gcloud auth login")
+    except Refused as error:
+        return _told(400 if error.field else 409, error.reason, field=error.field, fix=error.fix)
+    except TransientError as error:
+        return _told(503, str(error), fix="send it again with the same id: that does no harm")
+    except Exception as error:
+        # The text may hold anything; a PermanentError of the catalog or the ledger too is not for everybody.
+        logs.error(f"operate: {type(error).__name__} at {_place(error)}")
+        return _told(500, "something is wrong in operate itself; its log says where")
+
+
+def _told(status: int, reason: str, *, field: str | None = None, fix: str | None = None) -> JsonAnswer:
+    logs.warning(f"{status}: {reason}", source="operate")
+    return _json(status, {"error": {"code": status, "reason": reason, "field": field, "fix": fix}})
+
+
+def _json(status: int, document: object) -> JsonAnswer:
+    return json.dumps(document), status, {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
 
 def _body(request: "Request", limit: int) -> bytes | None:

@@ -219,3 +219,10 @@ class Cluster(Protocol):
     def dry_run(self, manifest: Mapping[str, Any]) -> str | None:
         """What the API server would say to a server-side apply of it: None, it would take it; else how an admission policy
         refuses it, in its words. Refused: the manifest or its namespace cannot be."""
+
+
+class Groups(Protocol):
+    """Google groups, for the catalog's `operators`."""
+
+    def has(self, group: str, email: str) -> bool:
+        """Is this person a member, directly or by another group? Misconfigured when the group can't be read: that is no."""

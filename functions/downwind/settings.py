@@ -41,8 +41,18 @@ class Settings:
     secrets_folder: str | None = None
     kubeconfig: str | None = None
     """Which file names the clusters that `downwind verify` and `ledger rebase` ask; None: kubectl's own rule."""
+    operate_url: str | None = None
+    """Where the function `operate` is: the audience of people's tokens, and where the command line sends orders."""
+    operators: str | None = None
+    """Who may hold and resume everything: addresses, and `group:` before a group's, with commas between; None: nobody."""
+    person: str | None = None
+    """Whose tokens the command line asks the local world for; only the local world sets it."""
     local: bool = False
     timing: Timing = CLOUD_TIMING
+
+    @property
+    def operators_of_all(self) -> tuple[str, ...]:
+        return tuple(each.strip() for each in (self.operators or "").split(",") if each.strip())
 
 
 _REQUIRED = ("project", "ledger_bucket", "work_bucket", "catalog_bucket", "bundles_bucket", "gate_url")
@@ -59,6 +69,9 @@ _OPTIONAL = (
     "registry_mirror",
     "secrets_folder",
     "kubeconfig",
+    "operate_url",
+    "operators",
+    "person",
 )
 
 
@@ -78,7 +91,7 @@ def read_settings(environment: Mapping[str, str], *, receives: bool = True) -> S
         ]
         problems += [
             f"DOWNWIND_{name.upper()} is for the local world (DOWNWIND_LOCAL=1) only"
-            for name in ("certs_url", "cloud_build_endpoint", "pubsub_endpoint", "registry_mirror")
+            for name in ("certs_url", "cloud_build_endpoint", "pubsub_endpoint", "registry_mirror", "person")
             if values[name]
         ]
     if local and environment.get("K_SERVICE"):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
+from downwind.errors import Misconfigured
 from downwind.perform.world import World
 from downwind.ports import Cluster, Secrets
 from downwind.settings import Settings
@@ -163,6 +164,26 @@ def gate_headers(settings: Settings, secrets: Secrets) -> Callable[[], Mapping[s
 def gate_renewal(settings: Settings, secrets: Any) -> Callable[[], None] | None:
     name = settings.gate_token_secret
     return None if name is None else lambda: secrets.forget(name)
+
+
+def make_groups(settings: Settings) -> Any:
+    """The local world has no groups: there `operators` lists addresses."""
+    if settings.local:
+        from downwind.adapters.memory_groups import MemoryGroups
+
+        return MemoryGroups()
+    from downwind.adapters.groups import CloudIdentityGroups
+
+    return CloudIdentityGroups(timeout=settings.timing.effect)
+
+
+def make_callers(settings: Settings) -> Any:
+    """Tells whose token an order brings. Raises Misconfigured where nothing says for whom tokens have to be."""
+    from downwind.adapters.identity import GCLOUD, Callers
+
+    if settings.operate_url is None:
+        raise Misconfigured("operate does not know its own address", fix="set DOWNWIND_OPERATE_URL")
+    return Callers([settings.operate_url, GCLOUD], settings.certs_url)
 
 
 def make_tokens(settings: Settings) -> Callable[[str | None], None] | None:

@@ -1,4 +1,4 @@
-"""Who calls a function: Google's OIDC ID tokens, as Pub/Sub and Cloud Scheduler send them in `Authorization`.
+"""Who calls a function: Google's OIDC ID tokens, as Pub/Sub, Cloud Scheduler and people send them in `Authorization`.
 
 Source of the form: "Authentication for push subscriptions". The signature is checked by google-auth; keys come from the
 endpoint that `google.oauth2.id_token` uses, and are kept, since that module asks for them again with every token.
@@ -9,7 +9,7 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from downwind.errors import TransientError, Unauthorized
@@ -25,6 +25,10 @@ ASK_AGAIN = 60  # seconds at least between two fetches that only an unknown key 
 _BEARER = re.compile(r"Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_=-]+)", re.ASCII)
 
 
+GCLOUD = "32555940559.apps.googleusercontent.com"
+"""gcloud's own client id: the audience of a person's `gcloud auth print-identity-token`, which can't name another."""
+
+
 class IdTokens:
     """Checks tokens for one audience from one service account. Safe in many threads; one fetch of keys an hour."""
 
@@ -36,16 +40,10 @@ class IdTokens:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        from google.auth import jwt
-        from google.auth.exceptions import GoogleAuthError
-
         if not audience or not email:
             raise ValueError("an empty audience or e-mail would let anybody in")
-        self._jwt: Any = jwt  # it has no type hints
-        self._auth_error = GoogleAuthError
-        self._audience = audience
         self._email = email
-        self._keys = _Keys(certs_url or GOOGLE_CERTS, clock)
+        self._callers = Callers([audience], certs_url, clock=clock)
 
     def verify(self, authorization: str | None) -> None:
         """Returns if the header holds a valid token of the expected sender.
@@ -53,6 +51,32 @@ class IdTokens:
         Unauthorized for everything else (the text names the check that failed, never the token); TransientError when
         the keys can't be had.
         """
+        if self._callers.email(authorization) != self._email:
+            raise Unauthorized("the ID token's email is not the expected one")
+
+
+class Callers:
+    """Tells whose token it is, of all who can have one for one of these audiences. Safe in many threads."""
+
+    def __init__(
+        self,
+        audiences: Collection[str],
+        certs_url: str | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        from google.auth import jwt
+        from google.auth.exceptions import GoogleAuthError
+
+        if not audiences or not all(audiences):
+            raise ValueError("an empty audience would let anybody in")
+        self._jwt: Any = jwt  # it has no type hints
+        self._auth_error = GoogleAuthError
+        self._audiences = frozenset(audiences)
+        self._keys = _Keys(certs_url or GOOGLE_CERTS, clock)
+
+    def email(self, authorization: str | None) -> str:
+        """The verified e-mail of the caller, as the token spells it. Raises as `IdTokens.verify` does."""
         if authorization is None:
             raise Unauthorized("there is no Authorization header")
         match = _BEARER.fullmatch(authorization) if len(authorization) <= TOKEN_LIMIT else None
@@ -64,16 +88,18 @@ class IdTokens:
                 "Cloud Run has checked this token and removed its signature: allow unauthenticated calls"
             )
         claims = self._claims(token)
+        email = claims.get("email")
         for name, holds in {
             "iss": _one_of(claims.get("iss"), ISSUERS),
-            "aud": claims.get("aud") == self._audience,
-            "email": claims.get("email") == self._email,
+            "aud": _one_of(claims.get("aud"), self._audiences),
+            "email": isinstance(email, str) and bool(email),
             "email_verified": claims.get("email_verified") is True,
             "exp": _is_time(claims.get("exp")),
             "iat": _is_time(claims.get("iat")),
         }.items():
             if not holds:
                 raise Unauthorized(f"the ID token's {name} is not the expected one")
+        return str(email)
 
     def _claims(self, token: str) -> Mapping[str, Any]:
         """Claims of a token whose signature and times hold. Texts of google-auth quote the token, so they end here."""

@@ -27,14 +27,17 @@ environments:
     namespace: {staging}
     pipeline: {{application: {name}, name: deploy-staging}}
     on_failure: hold                              # hold | rollback | nothing
-    requests: topic                               # downwind deploy may order here; leave out: operators only
+    operators: [developer@localhost]              # who may order: write your own; here the person of the local world
+    requests: topic                               # other systems may deploy and promote; leave out: operators only
   - name: production
     after: staging                                # takes what succeeded there
     namespace: {namespace}
     pipeline: {{application: {name}, name: deploy-production}}
     promotion: automatic                          # or request: downwind promote {name} production
     on_newer: cancel_waiting                      # or queue
+    # for: 30m                                    # how long it has to be live there first
     on_failure: rollback
+    operators: [developer@localhost]
     requests: topic
     # freeze: [{{cron: "0 16 * * FRI", lasts: 64h, timezone: Europe/Vienna}}]
 """

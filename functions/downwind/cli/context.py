@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,6 +34,12 @@ def _make_cluster(settings: Settings, context: str | None) -> "Cluster":
     return make_cluster(settings, context)
 
 
+def _post_order(settings: Settings, environment: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
+    from downwind.cli.operate_client import post_order
+
+    return post_order(settings, environment, body)
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -49,6 +55,7 @@ class Session:
     make_cluster: Callable[[Settings, str | None], "Cluster"] = _make_cluster
     now: Callable[[], datetime] = _utc_now
     sleep: Callable[[float], None] = time.sleep
+    post_order: Callable[[Settings, Mapping[str, str], Mapping[str, Any]], dict[str, Any]] = _post_order
 
     @cached_property
     def settings(self) -> Settings:

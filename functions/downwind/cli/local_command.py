@@ -14,6 +14,7 @@ import click
 
 from downwind.cli.stop_signals import stopped_by_signals
 from downwind.errors import Refused
+from downwind.model.patterns import OPERATOR
 
 if TYPE_CHECKING:
     from downwind.local.world_file import LocalWorld
@@ -197,6 +198,25 @@ def _stop(world: "LocalWorld") -> bool:
             raise Refused(f"process {pid} does not stop", fix=f"kill -9 {pid}")
         time.sleep(0.05)
     return True
+
+
+@local_group.command("person")
+@FOLDER
+@click.argument("email", required=False)
+def person(folder: Path, email: str | None) -> None:
+    """Say who orders at this keyboard, or be somebody else, to try what operators and others may.
+
+    \b
+    Examples:
+      downwind local person
+      downwind local person intern@localhost
+    """
+    world = _world(folder)
+    if email is not None:
+        if not OPERATOR.fullmatch(email) or email.startswith("group:"):
+            raise click.BadParameter(f"{email!r} is no e-mail address", param_hint="EMAIL")
+        world.become(email)
+    click.echo(world.person)
 
 
 @local_group.command("judge")

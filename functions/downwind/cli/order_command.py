@@ -1,14 +1,16 @@
-"""`downwind deploy` and `downwind promote`: requests on topic `rollout-requests`, until operators have a door of their own."""
+"""`downwind deploy` and `downwind promote`: orders to the function `operate`; where an installation has none, requests on topic
+`rollout-requests`, as other systems send them."""
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from downwind.cli.context import Session, pass_session
 from downwind.cli.identity import claimed
+from downwind.cli.operate_command import order, shared
 from downwind.errors import Refused
 from downwind.events import request as parser
 from downwind.model.catalog import Registered
@@ -21,33 +23,21 @@ from downwind.reconcile.words import short
 TOPIC = "rollout-requests"
 
 
-def _shared(function: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option("--timeout", type=click.IntRange(1), default=3600, show_default=True, help="Seconds to --wait."),
-        click.option("--wait", is_flag=True, help="Follow it to its outcome; exit code 0 only if it succeeded."),
-        click.option(
-            "--id", "identifier", help="The request's id, which makes a repeat harmless; left out: a new one."
-        ),
-        click.option("--why", help="For the record."),
-    ):
-        function = option(function)
-    return function
-
-
 @click.command("deploy")
 @click.argument("application")
-@click.argument("environment")
+@click.argument("environment", required=False)
 @click.option("--commit", required=True, help="The commit; an abbreviation of one that Downwind knows will do.")
 @click.option("--build", help="The Cloud Build build whose images are meant, where there are several.")
 @click.option("--image", "images", multiple=True, metavar="NAME=DIGEST", help="An image by digest; may be repeated.")
-@_shared
+@shared
 @pass_session
 def deploy_command(
-    session: Session, /, application: str, environment: str, commit: str, images: Sequence[str], **more: Any
+    session: Session, /, application: str, environment: str | None, commit: str, images: Sequence[str], **more: Any
 ) -> None:
-    """Order COMMIT into an environment, whatever is newer there. A freeze window does not stop an order.
+    """Order COMMIT into an environment, whatever is newer there. Neither a hold nor a freeze window stops an order.
 
-    The environment must take orders from the topic (requests: topic in the catalog).
+    Whom the catalog lists under operators may order. Where an installation has no operate (DOWNWIND_OPERATE_URL), it goes by
+    the topic, and the environment must take orders from there (requests: topic).
 
     Exit code with --wait: 0 succeeded, 1 it ended otherwise, 3 not ended within --timeout.
 
@@ -57,18 +47,20 @@ def deploy_command(
       downwind deploy shop production --commit 5d6e7f8 --wait
       downwind deploy shop staging --commit 5d6e7f8 --image us-central1-docker.pkg.dev/acme/apps/shop=sha256:0f1e...
     """
-    _place(session, application, environment)
+    environment = _place(session, application, environment)
     named = {"commit": full_commit(session.world, commit), "build": more.pop("build"), "images": _images(images)}
-    _order(session, "deploy", application, environment, named, **more)
+    _send(session, "deploy", application, environment, named, **more)
 
 
 @click.command("promote")
 @click.argument("application")
-@click.argument("environment")
+@click.argument("environment", required=False)
 @click.option("--commit", help="Promote this commit, not the newest success upstream.")
-@_shared
+@shared
 @pass_session
-def promote_command(session: Session, /, application: str, environment: str, commit: str | None, **more: Any) -> None:
+def promote_command(
+    session: Session, /, application: str, environment: str | None, commit: str | None, **more: Any
+) -> None:
     """Order what succeeded upstream into an environment.
 
     Exit code with --wait: 0 succeeded, 1 it ended otherwise, 3 not ended within --timeout.
@@ -78,9 +70,9 @@ def promote_command(session: Session, /, application: str, environment: str, com
       downwind promote shop production
       downwind promote shop production --commit 5d6e7f8 --wait
     """
-    _place(session, application, environment)
+    environment = _place(session, application, environment)
     named = {"commit": full_commit(session.world, commit) if commit else None}
-    _order(session, "promote", application, environment, named, **more)
+    _send(session, "promote", application, environment, named, **more)
 
 
 def _images(given: Sequence[str]) -> dict[str, str]:
@@ -93,7 +85,18 @@ def _images(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _order(
+def _send(session: Session, verb: str, application: str, environment: str, named: dict[str, Any], **more: Any) -> None:
+    if session.settings.operate_url is not None:
+        order(session, verb, application, environment, named, **more)
+    elif more.pop("dry_run") or more.pop("output") != "table":
+        raise Refused(
+            "by the topic there is no answer to show", fix="set DOWNWIND_OPERATE_URL to the address of operate"
+        )
+    else:
+        _publish(session, verb, application, environment, named, **more)
+
+
+def _publish(
     session: Session,
     verb: str,
     application: str,
@@ -127,15 +130,19 @@ def _order(
     click.get_current_context().exit(follow(session, registered, request, timeout))
 
 
-def _place(session: Session, application: str, environment: str) -> None:
-    """Asked first: a commit can only be unknown in an environment that there is."""
+def _place(session: Session, application: str, environment: str | None) -> str:
+    """Asked first: a commit can only be unknown in an environment that there is. The only one may be left out."""
     found = applications.read(session.world.catalog, [application])
     if not found:
         raise Refused(f"the catalog has no application {application!r}", fix="downwind app list")
-    known = found[0].application
-    if known.environment(environment) is None:
-        names = ", ".join(each.name for each in known.environments)
-        raise Refused(f"{application} has no environment {environment!r}", fix=f"use one of: {names}")
+    known = [each.name for each in found[0].application.environments]
+    if environment is None and len(known) == 1:
+        return known[0]
+    if environment is None:
+        raise Refused(f"{application} has several environments", fix=f"name one: {', '.join(known)}")
+    if environment not in known:
+        raise Refused(f"{application} has no environment {environment!r}", fix=f"use one of: {', '.join(known)}")
+    return environment
 
 
 def _checked(session: Session, data: bytes) -> tuple[Request, Registered]:

@@ -55,11 +55,11 @@ def _event_id(source: Any, event: Any) -> str | None:
 
 
 def _request(body: Mapping[str, Any], otherwise: str) -> Request:
-    for name in body:
-        if name not in FIELDS:
-            near = get_close_matches(name[:40], FIELDS, 1)
+    for each in body:
+        if each not in FIELDS:
+            near = get_close_matches(each[:40], FIELDS, 1)
             fix = f"did you mean {near[0]}?" if near else f"known fields: {', '.join(FIELDS)}"
-            raise Refused(f"unknown field {fields.shown(name)}", field=fields.shown(name), fix=fix)
+            raise Refused(f"unknown field {fields.shown(each)}", field=fields.shown(each), fix=fix)
     verb = _verb(body.get("verb"))
     commit = fields.text(body.get("commit"), "commit")
     if commit is not None and not fields.COMMIT.fullmatch(commit):
@@ -74,13 +74,13 @@ def _request(body: Mapping[str, Any], otherwise: str) -> Request:
     return Request(
         id=fields.text(body.get("id"), "id", limit=ID_LIMIT) or otherwise,
         verb=verb,
-        application=_name(body.get("application"), "application"),
-        environment=_name(body.get("environment"), "environment"),
+        application=name(body.get("application"), "application"),
+        environment=name(body.get("environment"), "environment"),
         commit=commit,
         build=fields.word(body.get("build"), "build"),
-        images=_images(body.get("images")),
+        images=images(body.get("images")),
         who=fields.text(body.get("who"), "who", limit=WHO_LIMIT),
-        why=_why(body.get("why")),
+        why=why(body.get("why")),
     )
 
 
@@ -95,7 +95,7 @@ def _verb(value: Any) -> Literal["deploy", "promote"]:
     return cast("Literal['deploy', 'promote']", verb)
 
 
-def _name(value: Any, field: str) -> str:
+def name(value: Any, field: str) -> str:
     found = fields.required(value, field)
     if not fields.NAME.fullmatch(found):
         fix = "lower case letters, digits and -, first and last not -, at most 63"
@@ -103,12 +103,12 @@ def _name(value: Any, field: str) -> str:
     return found
 
 
-def _images(value: Any) -> dict[str, str]:
+def images(value: Any) -> dict[str, str]:
     found = fields.obj(value, "images")
     if len(found) > IMAGES_LIMIT:
         raise Refused(f"images holds more than {IMAGES_LIMIT} entries", field="images")
-    for name, digest in found.items():
-        image = reference.split(name, "images")
+    for each, digest in found.items():
+        image = reference.split(each, "images")
         if image.tag or image.digest:
             raise Refused("a name in images has a tag or digest", field="images", fix="write NAME: sha256:…")
         if not isinstance(digest, str) or not fields.DIGEST.fullmatch(digest):
@@ -118,7 +118,7 @@ def _images(value: Any) -> dict[str, str]:
     return dict(found)
 
 
-def _why(value: Any) -> str | None:
+def why(value: Any) -> str | None:
     """Free text: lines and tabs are welcome, other control characters are not."""
     if value is None or value == "":
         return None

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 import downwind
 from downwind.local.http import Handler, HttpPart, from_a_web_page
 
-TARGETS = ("on_push", "on_build", "on_image", "on_request", "on_execution", "on_tick", "receive")
+TARGETS = ("on_push", "on_build", "on_image", "on_request", "on_execution", "on_tick", "receive", "operate")
 
 
 def source() -> Path:

@@ -13,12 +13,13 @@ from downwind.errors import Refused
 
 FILE = "world.json"
 KUBECONFIG = "kubeconfig.json"
-MADE = ("data", "logs", "secrets", "shop", "pid", KUBECONFIG, FILE + ".new", FILE)
+MADE = ("data", "logs", "secrets", "shop", "pid", "person", KUBECONFIG, FILE + ".new", FILE)
 """What a world makes in its folder; nothing else there is ever removed. `world.json` goes last: until then it is a world's."""
 PORTS = ("storage", "pubsub", "pubsub_rest", "git", "registry", "builds", "gate", "functions")
 PARTS = ("storage", "pubsub", "git", "registry", "builds", "gate", "functions")
 PROJECT = "local"
 EMAIL = "push@local.iam.gserviceaccount.com"
+PERSON = "developer@localhost"
 ECHO_SECRET = "echo"
 GITHUB_SECRET = "github-webhook"
 BUCKETS = {name: f"local-{name}" for name in ("ledger", "work", "catalog", "bundles")}
@@ -52,6 +53,15 @@ class LocalWorld:
     def kubeconfig(self) -> Path:
         return self.folder / KUBECONFIG
 
+    @property
+    def person(self) -> str:
+        """Who orders at this keyboard; `downwind local person` changes it, so that refusals can be tried."""
+        try:
+            found = (self.folder / "person").read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            found = ""
+        return found or PERSON
+
     def environment(self) -> dict[str, str]:
         """What `downwind local env` prints: for the functions, the command line, and the official clients."""
         return {
@@ -75,7 +85,15 @@ class LocalWorld:
             "DOWNWIND_SECRETS_FOLDER": str(self.secrets),
             "DOWNWIND_ECHO_SECRET": ECHO_SECRET,
             "DOWNWIND_GITHUB_SECRETS": GITHUB_SECRET,
+            "DOWNWIND_OPERATE_URL": f"{self.url('functions')}/operate",
+            "DOWNWIND_OPERATORS": PERSON,
+            "DOWNWIND_PERSON": self.person,
         }
+
+    def become(self, person: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "person").write_text(person + "\n", encoding="utf-8")
+        self.save()
 
     def save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

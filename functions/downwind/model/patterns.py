@@ -7,6 +7,8 @@ from functools import lru_cache
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """Of applications and environments: no dot, so that no two of them share the name of a fence."""
+OPERATOR = re.compile(r"(group:)?[A-Za-z0-9.!#$%&*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
+"""An e-mail address, or that of a Google group."""
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 REF = re.compile(r"refs/(heads|tags)/[^\x00-\x20~^:?*\[\\\x7f]+")

@@ -8,7 +8,7 @@ from typing import Any, cast
 from downwind.model import catalog
 from downwind.model.cron import read_cron, read_length, read_timezone
 from downwind.model.fields import Fields, Invalid, Problem
-from downwind.model.patterns import NAME
+from downwind.model.patterns import NAME, OPERATOR
 
 API_VERSION = "downwind.dev/v1"
 _LENGTH_FORM = "a length such as 30m"
@@ -148,7 +148,9 @@ def _environment(fields: Fields) -> catalog.Environment:
         on_newer=cast(Any, fields.choice("on_newer", ["cancel_waiting", "queue"], "cancel_waiting")),
         on_failure=cast(Any, fields.choice("on_failure", ["hold", "rollback", "nothing"], "nothing")),
         requests=cast(Any, fields.choice("requests", ["topic", "operators"], "operators")),
-        operators=fields.texts("operators"),
+        operators=fields.texts(
+            "operators", pattern=OPERATOR, form="an e-mail address, or group: and the address of a Google group"
+        ),
         freeze=tuple(freeze for each in fields.children("freeze") if (freeze := _freeze(each))),
         manifests=_manifests(fields.child("manifests")),
     )
