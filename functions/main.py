@@ -1,4 +1,4 @@
-"""What the platform calls: one function for each topic, `receive` for webhooks, `operate` for people. All else is in the package."""
+"""What the platform calls: one function for each topic, `receive` for webhooks, `operate` for people. All else is a package."""
 
 import flask
 import functions_framework

@@ -13,7 +13,7 @@ def may_order(operators: Sequence[str], email: str, groups: Groups) -> bool:
     """Nobody, where none is listed. Addresses are compared without regard to case, as Google does. A group that does not
     answer lets nobody in, and keeps nobody out whom another line lists."""
     person = email.lower()
-    if person in {each.lower() for each in operators}:
+    if person in {each.lower() for each in operators if not each.startswith(GROUP)}:
         return True
     return any(
         _is_member(each.removeprefix(GROUP).lower(), person, groups) for each in operators if each.startswith(GROUP)
