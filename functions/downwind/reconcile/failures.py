@@ -22,8 +22,12 @@ def admit_failure(registered: Registered, environment: Environment, snapshot: Sn
     newest = max((number for number, rollout in rollouts.items() if rollout.claims), default=0)
     if environment.on_failure == "nothing" or not log or newest <= log[0].settled:
         return
-    failed = rollouts[newest]
-    if not failed_deploying(failed) or standing_hold(application, environment, snapshot) is not None:
+    failed, hold = rollouts[newest], standing_hold(application, environment, snapshot)
+    if not failed_deploying(failed) or (hold is not None and hold.n is not None):
+        return
+    if hold is not None:
+        # Its end is no order of this environment, so the failure is not settled by it.
+        collector.wait(hold.says, environment=environment.name, n=newest)
         return
     reason = (failed.outcome or {})["reason"]
     about: dict[str, Any] = {

@@ -245,6 +245,25 @@ WRONG: list[tuple[Callable[[Any], None], list[str]]] = [
         ],
     ),
     (
+        put("environments", 1, "for", "soon"),
+        ["environments[1].for: 'soon' is not a length of 1m to 31d; give a length such as 30m"],
+    ),
+    (
+        put("environments", 1, "for", "30m"),
+        ["environments[1].for: waits for nothing; it belongs beside after, with promotion: automatic"],
+    ),
+    (
+        put("environments", 0, "for", "30m"),
+        ["environments[0].for: waits for nothing; it belongs beside after, with promotion: automatic"],
+    ),
+    (
+        put("environments", 1, "operators", ["sre"]),
+        [
+            "environments[1].operators[0]: 'sre' is not right; "
+            "give an e-mail address, or group: and the address of a Google group"
+        ],
+    ),
+    (
         put("environments", 1, "freeze", [{"cron": "0 16 * * FRI"}]),
         ["environments[1].freeze[0].lasts: is missing; give a length such as 64h"],
     ),

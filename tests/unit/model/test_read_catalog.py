@@ -90,6 +90,11 @@ def test_what_may_be_left_out_has_the_safe_meaning(document: Any) -> None:
     assert (staging.operators, staging.freeze, staging.manifests, staging.after) == ((), (), None, None)
 
 
+def test_a_soak_time_is_read_in_seconds(document: Any) -> None:
+    document["environments"][1] |= {"promotion": "automatic", "for": "30m"}
+    assert [each.soak for each in read_application(document).environments] == [0, 1800]
+
+
 def test_an_application_answers_by_environment_ref_and_path(document: Any) -> None:
     found = read_application(document)
     staging, production = found.environments

@@ -119,7 +119,14 @@ class Given:
         self.fact(names.ref("shop", "staging", ref) + names.down(0), kind="ref", **about)
 
     def entry(
-        self, n: int, commit: str, *, environment: str = "staging", by: str = "push", ago: float = 60, **more: Any
+        self,
+        n: int,
+        commit: str | None,
+        *,
+        environment: str = "staging",
+        by: str = "push",
+        ago: float = 60,
+        **more: Any,
     ) -> None:
         if by == "push":
             more = {"ref": MAIN, "object": commit, "via": [], **more}
