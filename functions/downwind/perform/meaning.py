@@ -107,7 +107,7 @@ def _recordings(world: World, event: Event, touched: Sequence[Registered]) -> li
             return _images(world, event, touched) if touched else []
         case Request():
             recordings = [(each, record_request(event, each)) for each in touched]
-            _ordered_images(world, event)
+            ordered_images(world, event)
             return recordings
         case Execution():
             hints = Hints(executions=frozenset({event.execution}))
@@ -139,7 +139,7 @@ def _images(world: World, event: Image, touched: Sequence[Registered]) -> list[t
     return found
 
 
-def _ordered_images(world: World, event: Request) -> None:
+def ordered_images(world: World, event: Request) -> None:
     """Refused for an image that is nowhere: what a build or a registry tells of is there, an order may be mistyped. By now
     all names are the catalog's, so that nobody can make us ask somewhere else."""
     for name, digest in event.images.items():

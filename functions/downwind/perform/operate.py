@@ -12,6 +12,8 @@ from downwind.model.event import Message, Order
 from downwind.perform import ledger, record
 from downwind.perform.effects import Effects
 from downwind.perform.look import View, load, observe_open
+from downwind.perform.meaning import ordered_images
+from downwind.perform.reading import read
 from downwind.perform.world import World
 from downwind.reconcile import names, words
 from downwind.reconcile.due import next_steps
@@ -57,6 +59,7 @@ def operate(world: World, registered: Registered, request: Order, now: datetime,
     if standing is not None:
         _check_repeated(standing.body, fact.body)
         return _answer(world, registered, request, prefix, now)
+    ordered_images(world, request)
     found = _look(world, registered, request, fact, now)
     if found.silent and request.target is None and request.verb in {"rollback", "approve", "reject"}:
         raise TransientError(f"Spinnaker did not say what runs, so a sequence has to be named: {found.silent}")
@@ -76,7 +79,9 @@ def operate(world: World, registered: Registered, request: Order, now: datetime,
         return would
     data = json.dumps({**asdict(request), "images": dict(request.images)}, sort_keys=True).encode()
     message = Message(id=request.id, data=data, attributes={}, topic=SOURCE, published=now.isoformat())
-    record.handle(world, lambda _: (request,), SOURCE, message)
+    found_there = record.handle_reading(world, message, read(world, lambda _: (request,), SOURCE, message))
+    if found_there.word == "parked":
+        raise Refused("; ".join(found_there.reasons))
     return _answer(world, registered, request, prefix, now)
 
 

@@ -22,6 +22,7 @@ def problems(value: Any) -> list[str]:
     return [str(each) for each in caught.value.problems]
 
 
+OPERATOR = "give an e-mail address, or group: and the address of a Google group"
 NAME = "give 1 to 63 lower case letters, digits and '-', first and last not '-'"
 
 
@@ -258,10 +259,7 @@ WRONG: list[tuple[Callable[[Any], None], list[str]]] = [
     ),
     (
         put("environments", 1, "operators", ["sre"]),
-        [
-            "environments[1].operators[0]: 'sre' is not right; "
-            "give an e-mail address, or group: and the address of a Google group"
-        ],
+        [f"environments[1].operators[0]: 'sre' is not right; {OPERATOR}"],
     ),
     (
         put("environments", 1, "freeze", [{"cron": "0 16 * * FRI"}]),
