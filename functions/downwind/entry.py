@@ -183,7 +183,10 @@ def operate(request: "Request") -> JsonAnswer:
         body = _body(request, ORDER_LIMIT)
         if body is None:
             return _told(413, f"an order has at most {ORDER_LIMIT} bytes")
-        asked = read_order(body, str(uuid.uuid4()))
+        try:
+            asked = read_order(body, str(uuid.uuid4()))
+        except Refused as error:
+            return _told(400, error.reason, field=error.field, fix=error.fix)
         done = carry_out(here.world, here.groups, asked, email, here.settings.operators_of_all, datetime.now(UTC))
         logs.info("ordered", verb=asked.verb, who=email, request=asked.id, dry_run=asked.dry_run)
         return _json(200, {"who": done.who, "orders": done.orders, "refused": done.refused})
