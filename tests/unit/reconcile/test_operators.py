@@ -115,6 +115,7 @@ def test_the_next_attempt_of_a_purged_run_is_held(given: Any) -> None:
     hold(given, 9)
     given.snapshot.tick = 7
     given.ended(1, "e1", status="TERMINAL", began=False, message="no such account")
+    given.snapshot.searched.add(("staging", 1, 0))
     assert (triggered(given), given.waits()) == ([], [WAITS])
 
 
