@@ -14,7 +14,7 @@ from downwind.reconcile.due import next_steps
 from downwind.reconcile.facts import Hints, Snapshot
 from downwind.reconcile.log import LogEntry, read_log
 from downwind.reconcile.rollouts import Rollout, read_rollouts
-from downwind.reconcile.steps import Append, CancelRollout, Due, RenderBundle, TriggerRollout
+from downwind.reconcile.steps import Append, CancelRollout, Due, RenderBundle, TriggerRollout, Wait
 from downwind.reconcile.wanted import wanted
 
 
@@ -133,12 +133,20 @@ def _environment(found: View, environment: Environment) -> EnvironmentStanding:
             and number > claimed
             and not (number in rollouts and rollouts[number].outcome)
         ),
-        due=tuple(
-            words.of_step(step)
-            for step in found.due.steps
-            if isinstance(step, Append) and step.environment == environment.name
+        due=(
+            *(
+                words.of_step(step)
+                for step in found.due.steps
+                if isinstance(step, Append) and step.environment == environment.name
+            ),
+            *(words.of_wait(wait) for wait in promotions(found, environment.name)),
         ),
     )
+
+
+def promotions(found: View, environment: str) -> list[Wait]:
+    """What waits to be promoted there: it has no number yet."""
+    return [wait for wait in found.due.waits if wait.environment == environment and wait.n is None and wait.commit]
 
 
 def standing(found: View, environment: Environment, rollout: Rollout, entries: Mapping[int, LogEntry]) -> Standing:

@@ -9,7 +9,7 @@ from downwind.model.catalog import Registered
 from downwind.perform import ledger
 from downwind.perform.effects import Effects
 from downwind.perform.find import event_facts
-from downwind.perform.look import View, environments, load, view
+from downwind.perform.look import View, environments, load, promotions, view
 from downwind.perform.rules import rule_of
 from downwind.perform.world import World
 from downwind.reconcile import names, words
@@ -91,6 +91,8 @@ def event_lines(world: World, prefixes: Sequence[str], *, tokens: bool) -> list[
 
 def _verified(raw: Fact, *, tokens: bool) -> str:
     attributes = raw.body.get("attributes") or {}
+    if raw.body.get("topic") == "operate":
+        return "operate checked whose ID token it was, and that the catalog or the installation lists this person"
     if raw.body.get("topic") == "dead-letters":
         return "not handled: Pub/Sub gave it up, and the tick took it from dead-letters"
     token = "Pub/Sub's ID token was checked"
@@ -201,8 +203,12 @@ def _entry_lines(world: World, found: View, entry: LogEntry, fact: Fact) -> Iter
 def _open(found: View, entries: list[tuple[LogEntry, Fact]]) -> Iterator[Line]:
     """What the rules make of entries that have no outcome yet."""
     numbers = {(str(fact.body["environment"]), entry.n) for entry, fact in entries}
+    commits = {entry.commit for entry, _ in entries}
     for each in environments(found):
         name = each.environment.name
+        for wait in promotions(found, name):
+            if wait.commit in commits:
+                yield Line(step="waits", text=words.of_wait(wait), environment=name)
         for standing in (*each.running, *each.next):
             if (name, standing.n) not in numbers:
                 continue

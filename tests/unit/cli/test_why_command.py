@@ -231,3 +231,16 @@ def test_a_build_of_an_application_that_left_the_catalog_belongs_to_nobody(cli: 
     done = cli.run("why", build)
     assert done.exit_code == 1
     assert f"{build} belongs to no application of today's catalog" in done.stderr
+
+
+def test_a_promotion_that_waits_for_its_time_says_until_when(shop: Any, cli: Any) -> None:
+    shop.apply(shop.catalog.replace("    after: staging\n", "    after: staging\n    for: 30m\n"))
+    commit = shop.push()
+    shop.build(commit)
+    shop.finish(shop.executions("staging")[-1])
+    said = "production waits for staging 1 to have been live for 30m, at 2026-11-24 09:30:0"
+    assert [text.startswith(said) for text in cli.told(commit, "waits")] == [True]
+    assert said in cli.run("status", "shop").output
+    shop.memory.clock.advance(1800)
+    shop.tick()
+    assert shop.log("production") == [commit]

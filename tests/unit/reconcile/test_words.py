@@ -206,6 +206,7 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     ({"kind": "ordered", "environment": "staging", "n": 3}, "the request became staging 3"),
     ({"kind": "refused", "reason": "nothing to promote"}, "the request was refused: nothing to promote"),
     ({"kind": "raw", "id": "m1", "topic": "gcr"}, "message m1 came on topic gcr"),
+    ({"kind": "raw", "id": "CHG-1", "topic": "operate"}, "order CHG-1 came to operate"),
     (
         {"kind": "raw", "id": "m1", "topic": "gcr", "published": "2026-11-24T09:00:00Z", "attempt": 3},
         "message m1 came on topic gcr, published 2026-11-24T09:00:00Z, delivery attempt 3",
