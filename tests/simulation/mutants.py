@@ -69,8 +69,8 @@ MUTANTS = (
     Mutant(
         name="a part that failed counts as done",
         path=P + "reconciler.py",
-        old="    if not due.waits and not due.steps and not unheard:",
-        new="    if not due.waits and not unheard:",
+        old="    if all(wait.closed for wait in due.waits) and not due.steps and not unheard:",
+        new="    if all(wait.closed for wait in due.waits) and not unheard:",
     ),
     Mutant(
         name="an execution that Gate was silent about is forgotten",
@@ -206,8 +206,8 @@ MUTANTS = (
     Mutant(
         name="a refused run decides before the holder is known",
         path=R + "follow.py",
-        old="    if asked not in snapshot.searched and (isinstance(decided, Again) or spare_only(rollout)):",
-        new="    if asked not in snapshot.searched and isinstance(decided, Again):",
+        old="    if asked not in snapshot.searched and (not isinstance(decided, Outcome) or spare_only(rollout)):",
+        new="    if asked not in snapshot.searched and not isinstance(decided, Outcome):",
     ),
     Mutant(
         name="the first run that ended decides",
@@ -243,21 +243,21 @@ MUTANTS = (
     Mutant(
         name="off by one in the stale check",
         path=R + "due.py",
-        old="        if entry.n <= claimed:\n            break",
-        new="        if entry.n < claimed:\n            break",
+        old="        if entry.n <= claimed or entry.n < log[0].newest_rollback:\n            break",
+        new="        if entry.n < claimed or entry.n < log[0].newest_rollback:\n            break",
     ),
     Mutant(
         name="no stale check",
         path=R + "due.py",
-        old="        if entry.n <= claimed:\n            break",
+        old="        if entry.n <= claimed or entry.n < log[0].newest_rollback:\n            break",
         new="        if entry.n in rollouts and rollouts[entry.n].claims:\n            continue",
         off=("fence", "guard", "doubles"),
     ),
     Mutant(
         name="oldest first",
         path=R + "due.py",
-        old="    for entry in read_log(registered.application, environment, snapshot):\n        if entry.n <= claimed:",
-        new="    for entry in reversed(read_log(registered.application, environment, snapshot)):\n        if entry.n <= claimed:",
+        old="    for entry in log:\n        if entry.n <= claimed",
+        new="    for entry in reversed(log):\n        if entry.n <= claimed",
     ),
     Mutant(
         name="the tip is compared across refs",
@@ -295,7 +295,7 @@ MUTANTS = (
     Mutant(
         name="nothing is promoted twice, but anything is forgotten",
         path=R + "log.py",
-        old='"promoted": log[0].promoted if log else 0',
+        old='"promoted": newest.promoted if newest else 0',
         new='"promoted": 0',
     ),
     # builds, images, bundles
@@ -332,8 +332,8 @@ MUTANTS = (
     ),
     Mutant(
         name="a request makes an entry each time",
-        path=R + "admit.py",
-        old='    standing = next((entry for entry in log if entry.request == body["id"]), None)',
+        path=R + "orders.py",
+        old='    standing = next((entry for entry in place.log if entry.request == body["id"]), None)',
         new="    standing: LogEntry | None = None",
     ),
     Mutant(

@@ -10,7 +10,7 @@ from downwind.events.cloud_build import read_build
 from downwind.model.catalog import Environment, Registered
 from downwind.model.event import ImageReference
 from downwind.model.patterns import path_matches
-from downwind.perform import announce, bundles, ledger
+from downwind.perform import announce, bundles, ledger, order_effects
 from downwind.perform.world import World
 from downwind.ports import Trigger
 from downwind.reconcile import names
@@ -65,9 +65,9 @@ class Effects:
             case Compare():
                 self._compare(step)
             case Verify():
-                self._verify(step)
+                order_effects.verify(self.world, self.registered, self.snapshot, step)
             case Judge():
-                self._judge(step)
+                order_effects.judge(self.world, self.registered, self.snapshot, step)
             case StartBuild():
                 self._start_build(step)
             case FindBuilds():
@@ -95,15 +95,7 @@ class Effects:
         self._create(*done)
 
     def _create(self, *facts: NewFact) -> list[bool]:
-        """Create facts side by side. One that stands already is read again: another worker got there first."""
-        if not facts:
-            return []
-        created = ledger.create(self.world.ledger, facts)
-        self.snapshot.add(fact for fact in created if fact is not None)
-        for fact, new in zip(facts, created, strict=True):
-            if new is None:
-                self.snapshot.forget(fact.name)
-        return [new is not None for new in created]
+        return ledger.record(self.world.ledger, self.snapshot, *facts)
 
     def _append(self, step: Append) -> None:
         entry = step.entry
@@ -135,49 +127,6 @@ class Effects:
         self.snapshot.changed[step.before, step.after] = any(
             path_matches(application.paths, path) for path in differing
         )
-
-    def _verify(self, step: Verify) -> None:
-        """Only what is known to be gone stops a rollback: while the registry is silent, nodes may hold its images yet."""
-        gone = None
-        images = bundles.images(self.world, self.registered.application.name, step.environment, step.bundle)
-        if images is None:
-            gone = "its manifests are not in the bundles' bucket any more"
-        for name, digest in (images or {}).items():
-            try:
-                if not self.world.registry.exists(name, digest):
-                    gone = f"its image {name}@{digest} is not in the registry any more"
-            except DownwindError as error:
-                logs.warning(f"taken as there: {name}@{digest}: {error}", application=self.registered.application.name)
-        self.snapshot.verified[step.bundle] = gone
-
-    def _judge(self, step: Judge) -> None:
-        """Who and why first, then the call. A stage that does not wait any more was answered by our own call, if its fact
-        stood already."""
-        application = self.registered.application.name
-        name = names.judgment(application, step.environment, step.n, step.stage)
-        body = {
-            "kind": "judgment",
-            "application": application,
-            "environment": step.environment,
-            "n": step.n,
-            "execution": step.execution,
-            "decision": step.decision,
-            "request": self.snapshot.facts[step.order + "order"].body["id"],
-            "who": step.who,
-            "why": step.why,
-        }
-        execution = self.world.pipelines.execution(step.execution)
-        waits = execution is not None and execution.judgment == step.stage
-        reason = f"{step.environment} {step.n} does not wait for this judgment any more"
-        if not waits and name not in self.snapshot.facts:
-            self._create(_refusal(step.order, step.environment, reason))
-            return
-        if name not in self.snapshot.facts and not self._create(NewFact(name=name, body=body))[0]:
-            return
-        if execution is not None and waits:
-            self.world.pipelines.judge(execution, step.decision)
-        ordered = {"kind": "ordered", "environment": step.environment, "n": step.n}
-        self._create(NewFact(name=step.order + "entry", body=ordered))
 
     def _start_build(self, step: StartBuild) -> None:
         rule = self.registered.application.build
@@ -404,10 +353,6 @@ class Effects:
         if environment is None:
             raise Refused(f"{self.registered.application.name} has no environment {name} any more")
         return environment
-
-
-def _refusal(order: str, environment: str, reason: str) -> NewFact:
-    return NewFact(name=order + "refused", body={"kind": "refused", "environment": environment, "reason": reason})
 
 
 def observe(world: World, snapshot: Snapshot, identifier: str) -> None:

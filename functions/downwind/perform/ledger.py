@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from downwind.model.event import Message
 from downwind.ports import NewObject, Store, StoredObject
-from downwind.reconcile.facts import Fact, NewFact, decode_body, encode_body
+from downwind.reconcile.facts import Fact, NewFact, Snapshot, decode_body, encode_body
 from downwind.reconcile.wanted import Query
 
 METADATA_LIMIT = 6000
@@ -26,6 +26,18 @@ def create(store: Store, facts: Sequence[NewFact]) -> list[Fact | None]:
         None if stored is None else Fact(name=fact.name, body={"v": 1, **fact.body}, created=stored.created)
         for fact, stored in zip(facts, created, strict=True)
     ]
+
+
+def record(store: Store, snapshot: Snapshot, *facts: NewFact) -> list[bool]:
+    """Create facts side by side, in the snapshot too. One that stands already is read again: another worker got there first."""
+    if not facts:
+        return []
+    created = create(store, facts)
+    snapshot.add(fact for fact in created if fact is not None)
+    for fact, new in zip(facts, created, strict=True):
+        if new is None:
+            snapshot.forget(fact.name)
+    return [new is not None for new in created]
 
 
 def load(store: Store, queries: Sequence[Query]) -> list[tuple[list[Fact], bool]]:
