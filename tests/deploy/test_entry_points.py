@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from downwind.local.calls import call
 from downwind.local.function_process import FunctionProcess
 from downwind.local.testing import DownwindWorld
 from downwind.local.world_file import GITHUB_SECRET
@@ -35,6 +36,7 @@ LOCAL_ONLY = {
     "DOWNWIND_CLOUD_BUILD_ENDPOINT",
     "DOWNWIND_PUBSUB_ENDPOINT",
     "DOWNWIND_REGISTRY_MIRROR",
+    "DOWNWIND_PERSON",
 }
 Authorization = Mapping[str, str]
 
@@ -81,6 +83,18 @@ def test_in_the_cloud_no_message_is_taken_without_a_token(
     with FunctionProcess(uploaded, "on_push", environment, log, command=interpreter.framework) as process:
         assert process.post(ignorable("on_push")) == (401, b"")
         assert process.post(b" " * (PUBSUB_LIMIT + 1)) == (401, b"")
+
+
+def test_operate_of_the_upload_answers_people_alone(serve: Callable[[str], Any], downwind_world: DownwindWorld) -> None:
+    process = serve("operate")
+    order = b'{"verb": "hold", "application": "nobody"}'
+    status, answer = process.post(order)
+    assert (status, json.loads(answer)["error"]["reason"]) == (401, "there is no Authorization header")
+    asked = {"audience": downwind_world.environment["DOWNWIND_OPERATE_URL"], "email": "developer@localhost"}
+    token = call("POST", f"{downwind_world.local.url('pubsub_rest')}/-/token", asked)["token"]
+    status, answer = process.post(order, {"Authorization": f"Bearer {token}"})
+    assert (status, json.loads(answer)["error"]["code"]) == (403, 403)
+    assert "developer@localhost is no operator of nobody" in json.loads(answer)["error"]["reason"]
 
 
 def test_receive_of_the_upload_serves_alone(serve: Callable[[str], Any], downwind_world: DownwindWorld) -> None:

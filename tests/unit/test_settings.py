@@ -20,7 +20,7 @@ SENDERS = {
     "DOWNWIND_PUSH_EMAIL": "push@acme.iam.gserviceaccount.com",
 }
 CLOUD = LEAST | SENDERS
-LOCAL_ONLY = ("CERTS_URL", "CLOUD_BUILD_ENDPOINT", "PUBSUB_ENDPOINT", "REGISTRY_MIRROR")
+LOCAL_ONLY = ("CERTS_URL", "CLOUD_BUILD_ENDPOINT", "PUBSUB_ENDPOINT", "REGISTRY_MIRROR", "PERSON")
 
 
 def problems(environment: dict[str, str], *, receives: bool = True) -> list[str]:
