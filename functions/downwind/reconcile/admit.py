@@ -1,6 +1,6 @@
 """When something becomes an entry by itself: a ref's tip, an upstream's success (design.md section 4, Admit and Promotion)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise, zip_longest
 
