@@ -92,7 +92,8 @@ class Again:
 
 
 def read_rollouts(application: Application, environment: Environment, snapshot: Snapshot) -> dict[int, Rollout]:
-    """Every rollout that was listed whole, by number. Where the list was cut, the last one may be half: it is left out."""
+    """Every rollout that was listed whole, by number. Where the list was cut, the last one may be half: it is left out. Only the
+    newest never is: `wanted` asks for a list of its own."""
     prefix = names.rollouts(application.name, environment.name)
     cut = bool(snapshot.loaded.get(prefix))
     return snapshot.remember(f"{prefix} cut: {cut}", prefix, lambda: _grouped(prefix, snapshot, cut=cut))
@@ -104,7 +105,7 @@ def _grouped(prefix: str, snapshot: Snapshot, *, cut: bool) -> dict[int, Rollout
         number = names.HIGHEST - int(fact.name.removeprefix(prefix).split("/")[0])
         grouped.setdefault(number, []).append(fact)
     listed = [number for number in grouped if f"{prefix}{names.down(number)}/" not in snapshot.loaded]
-    if cut and len(listed) > 1:
+    if cut and listed and min(listed) != max(grouped):
         del grouped[min(listed)]
     return {number: _read(number, facts) for number, facts in grouped.items()}
 

@@ -132,3 +132,14 @@ def test_the_oldest_rollout_of_a_list_that_was_cut_may_be_half_and_is_left_out(g
     assert sorted(read_rollouts(given.application, given.environment(), given.snapshot)) == [4]
     given.snapshot.loaded[prefix] = False
     assert sorted(read_rollouts(given.application, given.environment(), given.snapshot)) == [3, 4]
+
+
+@pytest.mark.parametrize(("whole", "left"), [(4, [4]), (3, [3, 4])])
+def test_it_is_left_out_too_where_another_was_listed_on_its_own_but_the_newest_never_is(
+    given: Any, whole: int, left: list[int]
+) -> None:
+    given.claim(3, A)
+    given.claim(4, B)
+    prefix = names.rollouts("shop", "staging")
+    given.snapshot.loaded |= {prefix: True, f"{prefix}{names.down(whole)}/": False}
+    assert sorted(read_rollouts(given.application, given.environment(), given.snapshot)) == left
