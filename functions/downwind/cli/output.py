@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -51,8 +51,13 @@ def moment(time: datetime | None) -> str | None:
 
 def ago(time: datetime, now: datetime) -> str:
     """`40s`, `12m`, `3h` or `9d` ago."""
-    seconds = max(0, int((now - time).total_seconds()))
+    return f"{span(now - time)} ago"
+
+
+def span(time: timedelta) -> str:
+    """`40s`, `12m`, `3h` or `9d`; never less than nothing."""
+    seconds = max(0, int(time.total_seconds()))
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= 2 * length:
-            return f"{seconds // length}{unit} ago"
-    return f"{seconds}s ago"
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"

@@ -1,77 +1,117 @@
 """`downwind status`: every environment at a glance."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from downwind.cli.app_command import EMPTY
-from downwind.cli.context import Session, pass_session, tell_unreadable
-from downwind.cli.output import ago, columns, moment, output_option, show
+from downwind.cli.context import Session, pass_session
+from downwind.cli.output import moment, output_option
+from downwind.cli.sheet import Row, Sheet
+from downwind.cli.watch import Look, present, watch_options
 from downwind.errors import Refused
 from downwind.perform import applications
-from downwind.perform.look import EnvironmentStanding, Standing, View, environments, view
+from downwind.perform.look import EnvironmentStanding, Held, Standing, View, environments, views
+from downwind.perform.queue import Open
 from downwind.reconcile.words import short
+
+_HEADINGS = ("APPLICATION", "ENVIRONMENT", "LIVE", "SINCE", "NEXT", "STATE", "HELD BY", "WHY")
 
 
 @click.command("status")
 @click.argument("application", required=False)
+@watch_options
 @output_option
 @pass_session
 @click.pass_context
-def status_command(context: click.Context, session: Session, application: str | None, output: str) -> None:
-    """Say what is live, what runs and what comes next, in all environments of all applications or of one.
+def status_command(
+    context: click.Context,
+    session: Session,
+    application: str | None,
+    output: str,
+    *,
+    watch: bool,
+    interval: float | None,
+) -> None:
+    """Say what is live, what comes next and what it waits for, in all environments of all applications or of one.
+
+    One line is one environment. NEXT is the entry that runs, goes or waits there, or that failed after what is live; with
+    others behind it, their number. HELD BY says whose hold keeps automation away.
 
     Open executions are asked of Spinnaker; where it does not answer, the status says so and tells what the ledger knows.
 
     \b
     Examples:
       downwind status
-      downwind status shop
+      downwind status shop --watch
       downwind status shop -o json
     """
+    context.exit(present(session, lambda: _look(session, application), output, watch=watch, interval=interval))
+
+
+def _look(session: Session, application: str | None) -> Look:
     catalog = session.world.catalog
     found, unreadable = applications.readable(
         catalog, [application] if application else applications.all_names(catalog)
     )
-    tell_unreadable(unreadable)
     if application and not found and not unreadable:
         raise Refused(f"the catalog has no application {application!r}", fix="downwind app list")
-    now = session.now()
-    views = [view(session.world, each, now) for each in found]
-    standings = [(each, environments(each)) for each in views]
-
-    def table() -> Iterator[str]:
-        if not views and not unreadable:
-            yield EMPTY
-        if not views:
-            return
-        headings = ["APPLICATION", "ENVIRONMENT", "ENTRY", "COMMIT", "STATE", "SINCE", "WHY"]
-        rows = [row for each, standing in standings for row in _rows(each, standing, session)]
-        yield from columns(headings, rows)
-        for silent in dict.fromkeys(each.silent for each in views if each.silent):
-            yield f"Spinnaker did not say how open executions are: {silent}"
-
-    show({"applications": [_json(each, standing) for each, standing in standings]}, output, table)
-    context.exit(1 if unreadable else 0)
+    seen = views(session.world, found, session.now())
+    standings = [(each, environments(each)) for each in seen]
+    notes = [*([] if seen or unreadable else [EMPTY]), *silences(seen)]
+    sheet = Sheet(
+        headings=_HEADINGS,
+        key=2,
+        rows=tuple(_row(each, place) for each, places in standings for place in places),
+        notes=tuple(notes),
+        gone="not in the catalog any more",
+    )
+    document = {"applications": [_json(each, standing) for each, standing in standings]}
+    return Look(document=document, sheet=sheet, problems=unreadable)
 
 
-def _rows(found: View, standings: Sequence[EnvironmentStanding], session: Session) -> Iterator[list[str | None]]:
-    now = session.now()
-    for each in standings:
-        begin = [found.registered.application.name, each.environment.name]
-        lines = [*each.next, *each.running, *([each.last] if each.last else []), *([each.live] if each.live else [])]
-        for due in each.due:
-            yield [*begin, None, None, "due", None, due]
-        if not lines and not each.due:
-            yield [*begin, None, None, "empty", None, "nothing has been rolled out yet"]
-        for line in sorted(lines, key=lambda line: line.n, reverse=True):
-            state = "live" if line is each.live else line.state
-            since = ago(line.since, now) if line.since else None
-            yield [*begin, str(line.n), short(line.commit), state, since, _because(line)]
+def _row(found: View, place: EnvironmentStanding) -> Row:
+    live, ahead, held = place.live, place.ahead, place.held
+    state, because = None, []
+    if held:
+        since = f" since {moment(held.since)}" if held.since else ""
+        because.append(f"held{since}" + (f": {held.hold.why}" if held.hold.why else ""))
+    if ahead:
+        state = ahead[0].state
+        waits = tuple(each for each in ahead[0].waits if held is None or each != held.hold.says)
+        if waits or not ahead[0].waits:
+            because.append(because_of(replace(ahead[0], waits=waits)))
+        if place.last and place.last is not ahead[0] and place.last.state == "failed":
+            because.append(f"{place.last.n} failed: {place.last.reason}")
+    elif place.due:
+        state = "due"
+    elif live is None:
+        because.append("nothing has been rolled out yet")
+    because += place.due
+    return (
+        found.registered.application.name,
+        place.environment.name,
+        _named(live) if live else None,
+        live.since if live else None,
+        (_named(ahead[0]) + (f" (+{len(ahead) - 1})" if ahead[1:] else "")) if ahead else None,
+        state,
+        (held.hold.who or "automation") if held else None,
+        "; ".join(text for text in because if text),
+    )
 
 
-def _because(line: Standing) -> str:
+def _named(line: Standing) -> str:
+    return f"{line.n} {short(line.commit)}"
+
+
+def silences(seen: Sequence[View]) -> list[str]:
+    silent = dict.fromkeys(each.silent for each in seen if each.silent)
+    return [f"Spinnaker did not say how open executions are: {each}" for each in silent]
+
+
+def because_of(line: Standing | Open) -> str:
     if line.waits:
         return f"waits for {', and for '.join(line.waits)}"
     return line.reason or (f"execution {line.execution}" if line.execution else "")
@@ -85,10 +125,11 @@ def _json(found: View, standings: Sequence[EnvironmentStanding]) -> dict[str, An
         "environments": [
             {
                 "environment": each.environment.name,
-                "live": _entry(each.live) if each.live else None,
-                "last": _entry(each.last) if each.last else None,
-                "running": [_entry(line) for line in each.running],
-                "next": [_entry(line) for line in each.next],
+                "hold": _hold_json(each.held) if each.held else None,
+                "live": entry_json(each.live) if each.live else None,
+                "last": entry_json(each.last) if each.last else None,
+                "running": [entry_json(line) for line in each.running],
+                "next": [entry_json(line) for line in each.next],
                 "due": list(each.due),
             }
             for each in standings
@@ -96,7 +137,12 @@ def _json(found: View, standings: Sequence[EnvironmentStanding]) -> dict[str, An
     }
 
 
-def _entry(line: Standing) -> dict[str, Any]:
+def _hold_json(held: Held) -> dict[str, Any]:
+    hold = held.hold
+    return {"sequence": hold.n, "by": hold.by, "who": hold.who, "why": hold.why, "since": moment(held.since)}
+
+
+def entry_json(line: Standing) -> dict[str, Any]:
     return {
         "sequence": line.n,
         "commit": line.commit,

@@ -1,8 +1,9 @@
 """Reading the ledger for people: where one application stands. Nothing here writes, or decides anything of its own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from downwind.errors import DownwindError
@@ -11,11 +12,21 @@ from downwind.perform import ledger
 from downwind.perform.world import World
 from downwind.reconcile import names, words
 from downwind.reconcile.due import next_steps
-from downwind.reconcile.facts import Hints, Snapshot
-from downwind.reconcile.log import LogEntry, read_log
+from downwind.reconcile.facts import Hints, RefTip, Snapshot
+from downwind.reconcile.log import Hold, LogEntry, read_log, standing_hold
 from downwind.reconcile.rollouts import Rollout, read_rollouts
-from downwind.reconcile.steps import Append, CancelRollout, Due, RenderBundle, TriggerRollout, Wait
-from downwind.reconcile.wanted import wanted
+from downwind.reconcile.steps import (
+    Append,
+    CancelRollout,
+    Due,
+    RenderBundle,
+    ResolveImage,
+    StartBuild,
+    Step,
+    TriggerRollout,
+    Wait,
+)
+from downwind.reconcile.wanted import Query, wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +46,36 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The hold that stands in an environment, and since when."""
+
+    hold: Hold
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentStanding:
     """`live` is the newest success, `last` the newest end where that is another; `next` the entries above the newest
     triggered, newest first; `due`: what is on its way into the log."""
 
     environment: Environment
+    held: Held | None = None
     live: Standing | None = None
     last: Standing | None = None
     running: tuple[Standing, ...] = ()
     next: tuple[Standing, ...] = ()
     due: tuple[str, ...] = ()
+
+    @property
+    def ahead(self) -> tuple[Standing, ...]:
+        """What is not live (yet), in the order in which people ask: what runs, what goes, what waits, what is blocked, what
+        ended badly after all that is live; and what still runs although something newer is live."""
+        live = self.live.n if self.live else 0
+        order = {"due": 0, "waiting": 1}
+        going = sorted(self.next, key=lambda each: (order.get(each.state, 2), -each.n))
+        ended = (self.last,) if self.last else ()
+        late = [each for each in self.running if each.n < live]
+        return (*(each for each in self.running if each.n > live), *going, *ended, *late)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,13 +88,31 @@ class View:
     silent: str | None = None
 
 
-def view(world: World, registered: Registered, now: datetime, hints: Hints | None = None) -> View:
-    """Reads what a decision reads, asks Gate for the open executions, and decides without doing."""
-    found = View(registered=registered, snapshot=Snapshot(hints=hints or Hints()))
+def view(
+    world: World,
+    registered: Registered,
+    now: datetime,
+    hints: Hints | None = None,
+    tips: Mapping[str, RefTip] | None = None,
+) -> View:
+    """Reads what a decision reads, asks Gate for the open executions, and decides without doing. `tips`: what the repository
+    has answered, where somebody asked it."""
+    found = View(registered=registered, snapshot=Snapshot(hints=hints or Hints(), tips=tips))
     load(world, found)
+    _load_holds(world, found)
     observe_open(world, found)
     found.due = decide(world, found, now)
     return found
+
+
+def _load_holds(world: World, found: View) -> None:
+    """The entries that hold, where many others came after them."""
+    application = found.registered.application
+    holds = [(each.name, standing_hold(application, each, found.snapshot)) for each in application.environments]
+    entries = [names.entry(application.name, name, hold.n) for name, hold in holds if hold and hold.n is not None]
+    queries = [Query(prefix=name, limit=1) for name in entries if name not in found.snapshot.facts]
+    for facts, _ in ledger.load(world.ledger, queries) if queries else ():
+        found.snapshot.add(facts)
 
 
 def observe_open(world: World, found: View) -> None:
@@ -76,6 +125,11 @@ def observe_open(world: World, found: View) -> None:
             break
         if seen is not None:
             found.snapshot.executions[execution] = seen
+
+
+def views(world: World, found: Sequence[Registered], now: datetime) -> list[View]:
+    """`view` of each application, side by side."""
+    return world.side_by_side([partial(view, world, each, now) for each in found])
 
 
 def decide(world: World, found: View, now: datetime) -> Due:
@@ -119,6 +173,7 @@ def _environment(found: View, environment: Environment) -> EnvironmentStanding:
     claimed = max((number for number, rollout in rollouts.items() if rollout.claims), default=0)
     return EnvironmentStanding(
         environment=environment,
+        held=_held(found, environment),
         live=live,
         last=ended[-1] if ended and ended[-1] is not live else None,
         running=tuple(
@@ -147,6 +202,17 @@ def _environment(found: View, environment: Environment) -> EnvironmentStanding:
 def promotions(found: View, environment: str) -> list[Wait]:
     """What waits to be promoted there: it has no number yet."""
     return [wait for wait in found.due.waits if wait.environment == environment and wait.n is None and wait.commit]
+
+
+def _held(found: View, environment: Environment) -> Held | None:
+    application = found.registered.application
+    hold = standing_hold(application, environment, found.snapshot)
+    if hold is None:
+        return None
+    over_all = found.snapshot.under(names.ALL_HOLDS)
+    name = over_all[0].name if hold.n is None else names.entry(application.name, environment.name, hold.n)
+    fact = found.snapshot.facts.get(name)
+    return Held(hold=hold, since=fact.created if fact else None)
 
 
 def standing(found: View, environment: Environment, rollout: Rollout, entries: Mapping[int, LogEntry]) -> Standing:
@@ -188,13 +254,8 @@ def candidate(found: View, environment: Environment, entry: LogEntry) -> Standin
     """An entry that nobody has claimed for trigger, above the newest that somebody has."""
     state, reason = "waiting", None
     waits = _waits(found, environment, entry.n, entry.commit)
-    steps = [
-        words.of_step(step)
-        for step in found.due.steps
-        if (isinstance(step, TriggerRollout) and (step.environment, step.n) == (environment.name, entry.n))
-        or (isinstance(step, RenderBundle) and (step.environment, step.commit) == (environment.name, entry.commit))
-    ]
-    blocked = [fact.body["reason"] for fact in blocks(found, environment, entry)]
+    steps = [words.of_step(step) for step in found.due.steps if _moves(step, environment, entry)]
+    blocked = [fact.body["reason"] for fact in blocks(found, environment, entry)] if entry.release else []
     if not waits and steps:
         state, reason = "due", steps[0]
     elif not waits and blocked:
@@ -204,6 +265,17 @@ def candidate(found: View, environment: Environment, entry: LogEntry) -> Standin
     return Standing(
         n=entry.n, commit=entry.commit, by=entry.by, state=state, reason=reason, waits=waits, since=entry.created
     )
+
+
+def _moves(step: Step, environment: Environment, entry: LogEntry) -> bool:
+    match step:
+        case TriggerRollout():
+            return (step.environment, step.n) == (environment.name, entry.n)
+        case RenderBundle():
+            return entry.release and (step.environment, step.commit) == (environment.name, entry.commit)
+        case StartBuild() | ResolveImage():
+            return step.commit == entry.commit
+    return False
 
 
 def blocks(found: View, environment: Environment, entry: LogEntry) -> Iterable[Any]:

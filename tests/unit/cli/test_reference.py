@@ -41,8 +41,9 @@ def keys(document: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["app list", "app show shop", "status", "why m1", "parked list", "parked show bad"]
-)  # fmt: skip
+    "command",
+    ["app list", "app show shop", "status", "queue", "why m1", "parked list", "parked show bad"],
+)
 def test_every_name_in_json_is_in_the_reference(cli: Any, shop: Any, command: str) -> None:
     commit = shop.push()
     shop.build(commit)

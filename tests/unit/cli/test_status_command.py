@@ -1,12 +1,14 @@
 """`downwind status` at each station of the main job."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 import yaml
 
 from downwind.errors import TransientError
+from downwind.perform.operate import hold_everything
 from downwind.ports import NewObject
 
 
@@ -38,8 +40,10 @@ def test_a_pushed_commit_waits_for_its_build(cli: Any, shop: Any) -> None:
     assert (entry["sequence"], entry["commit"], entry["by"]) == (1, commit, "push")
     assert (entry["state"], entry["waits"]) == ("waiting", ["a build of this commit"])
     text = cli.run("status").stdout
-    assert f"staging       1       {commit[:7]}   waiting" in text
-    assert "nothing has been rolled out yet" in text
+    assert (
+        f"staging       -      -       1 {commit[:7]}   waiting   -         waits for a build of this commit\n" in text
+    )
+    assert "production    -      -       -           -         -         nothing has been rolled out yet\n" in text
 
 
 def test_a_run_that_waits_for_a_person_says_so(cli: Any, shop: Any) -> None:
@@ -93,8 +97,41 @@ def test_a_failure_stands_beside_what_is_still_live(cli: Any, shop: Any) -> None
     assert (staging["live"]["sequence"], staging["live"]["commit"]) == (1, first)
     assert (staging["last"]["sequence"], staging["last"]["state"]) == (2, "failed")
     assert "image cannot be pulled" in staging["last"]["reason"]
-    states = [line.split()[4] for line in cli.run("status").stdout.splitlines()[1:3]]
-    assert states == ["failed", "live"]
+    (line,) = [each for each in cli.run("status").stdout.splitlines() if "staging" in each]
+    assert re.split(" {3,}", line) == [
+        "shop",
+        "staging",
+        f"1 {first[:7]}",
+        "1s ago",
+        f"2 {second[:7]}",
+        "failed",
+        "-",
+        "image cannot be pulled",
+    ]
+
+
+def test_a_failure_is_still_told_when_the_next_one_is_on_its_way(cli: Any, shop: Any) -> None:
+    to_production(shop)
+    shop.build(shop.push())
+    execution = shop.executions("staging")[-1]
+    shop.memory.pipelines.fail_stage(execution["id"], "4", "image cannot be pulled")
+    shop.echo(execution)
+    third = shop.push()
+    text = cli.run("status", "shop").stdout
+    assert f"3 {third[:7]} (+1)   waiting" in text
+    assert "waits for a build of this commit; 2 failed: image cannot be pulled" in text
+
+
+def test_what_runs_stands_before_what_waits_and_that_before_what_is_blocked(cli: Any, shop: Any) -> None:
+    first = shop.push()
+    shop.build(first)
+    shop.build(shop.push(), "FAILURE")
+    third = shop.push()
+    assert [each["sequence"] for each in place(cli, "staging")["next"]] == [3, 2]
+    text = cli.run("status", "shop").stdout
+    assert f"1 {first[:7]} (+2)   running" in text
+    shop.finish(shop.executions("staging")[-1])
+    assert f"3 {third[:7]} (+1)   waiting" in cli.run("status", "shop").stdout
 
 
 def test_an_older_entry_above_the_newest_triggered_lets_the_newer_go_first(cli: Any, shop: Any) -> None:
@@ -128,6 +165,59 @@ def test_a_claimed_rollout_without_execution_waits_for_its_worker(cli: Any, shop
         None,
         ["the worker that claimed it, or the tick that takes over"],
     )
+
+
+def test_a_hold_says_by_whom_since_when_and_why(cli: Any, shop: Any) -> None:
+    to_production(shop)
+    shop.order("hold", "staging", who="ann@acme.example", why="audit")
+    hold = place(cli, "staging")["hold"]
+    since = hold.pop("since")
+    assert hold == {"sequence": 2, "by": "operator", "who": "ann@acme.example", "why": "audit"}
+    assert place(cli, "production")["hold"] is None
+    assert f"-           -         ann@acme.example   held since {since}: audit\n" in cli.run("status").stdout
+    commit = shop.push()
+    shop.build(commit)
+    shop.image(commit)
+    text = cli.run("status").stdout
+    assert f"3 {commit[:7]}   waiting   ann@acme.example   held since {since}: audit\n" in text
+
+
+def test_a_hold_below_many_entries_still_says_since_when(cli: Any, shop: Any) -> None:
+    shop.order("hold", "staging")
+    for _ in range(60):
+        shop.push()
+    assert place(cli, "staging")["hold"]["since"] == "2026-11-24T09:00:00Z"
+
+
+def test_a_hold_over_everything_is_in_every_environment(cli: Any, shop: Any) -> None:
+    hold_everything(shop.world, "hold", "o1", "ann@acme.example", "outage", dry_run=False)
+    holds = [place(cli, each)["hold"] for each in ("staging", "production")]
+    assert holds[0] == holds[1]
+    assert (holds[0]["sequence"], holds[0]["who"], holds[0]["why"]) == (None, "ann@acme.example", "outage")
+    assert holds[0]["since"] is not None
+
+
+def test_what_still_runs_below_what_is_live_comes_last(cli: Any, shop: Any) -> None:
+    first = shop.push()
+    shop.build(first)
+    to_production(shop)
+    third = shop.push()
+    assert f"3 {third[:7]} (+1)   waiting" in cli.run("status").stdout
+
+
+def test_an_application_costs_what_the_reference_says(cli: Any, shop: Any) -> None:
+    def cost() -> tuple[int, int]:
+        catalog, ledger = shop.memory.catalog, shop.memory.ledger
+        before = (catalog.calls, ledger.calls)
+        cli.run("status")
+        return catalog.calls - before[0], ledger.calls - before[1]
+
+    to_production(shop)
+    assert cost() == (2, 5)  # list and read; holds, and two lists for each environment
+    shop.push()
+    assert cost() == (2, 8)  # and three for the commit that waits
+    shop.second("other")
+    assert cost() == (3, 13)
 
 
 def test_yaml_says_the_same_as_json(cli: Any, shop: Any) -> None:
