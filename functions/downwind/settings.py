@@ -22,6 +22,8 @@ class Settings:
     bundles_bucket: str
     gate_url: str
     topic_prefix: str = ""
+    deck_url: str | None = None
+    """Spinnaker's pages, for links."""
     gate_token_secret: str | None = None
     """Name of the secret whose text is sent to Gate as a bearer token."""
     push_audience: str | None = None
@@ -58,6 +60,7 @@ class Settings:
 _REQUIRED = ("project", "ledger_bucket", "work_bucket", "catalog_bucket", "bundles_bucket", "gate_url")
 _OPTIONAL = (
     "topic_prefix",
+    "deck_url",
     "gate_token_secret",
     "push_audience",
     "push_email",

@@ -144,6 +144,7 @@ def make_world(settings: Settings) -> World:
         timing=settings.timing,
         monotonic=time.monotonic,
         side_by_side=side_by_side,
+        deck=settings.deck_url,
     )
 
 

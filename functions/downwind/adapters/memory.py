@@ -71,4 +71,5 @@ class MemoryWorld:
             timing=self.timing,
             monotonic=self.clock.monotonic,
             side_by_side=self.side_by_side,
+            deck="https://deck.acme.example",
         )

@@ -12,6 +12,7 @@ from downwind.settings import SettingsError
 COMMANDS = {
     "app": ("downwind.cli.app_command:app_group", "The catalog: which repositories roll out where."),
     "status": ("downwind.cli.status_command:status_command", "What is live, what runs and what comes next."),
+    "history": ("downwind.cli.history_command:history_command", "What was rolled out, by whom, why and when."),
     "queue": ("downwind.cli.queue_command:queue_command", "What is open now, and why."),
     "why": ("downwind.cli.why_command:why_command", "Say what became of a commit, digest, build, execution or event."),
     "parked": ("downwind.cli.parked_command:parked_group", "Messages that could not be handled."),

@@ -44,11 +44,17 @@ def load(store: Store, queries: Sequence[Query]) -> list[tuple[list[Fact], bool]
     """For each query its facts, ascending, and whether the list was cut at its limit."""
     limit = max(query.limit for query in queries)
     listed = store.list_all([query.prefix for query in queries], limit=limit)
-    facts = {fact.name: fact for fact in read_listed(store, [each for objects in listed for each in objects])}
+    cuts = [objects[: query.limit] for query, objects in zip(queries, listed, strict=True)]
+    facts = {fact.name: fact for fact in read_listed(store, [each for objects in cuts for each in objects])}
     return [
-        ([facts[each.name] for each in objects[: query.limit]], len(objects) >= query.limit)
-        for query, objects in zip(queries, listed, strict=True)
+        ([facts[each.name] for each in cut], len(objects) >= query.limit)
+        for query, objects, cut in zip(queries, listed, cuts, strict=True)
     ]
+
+
+def page(store: Store, prefix: str, *, limit: int, start: str | None = None) -> list[Fact]:
+    """Facts of one list, ascending, from the name `start` on."""
+    return read_listed(store, store.list(prefix, limit=limit, start=start))
 
 
 def read_listed(store: Store, listed: Sequence[StoredObject]) -> list[Fact]:

@@ -29,6 +29,8 @@ class World:
     monotonic: Callable[[], float]
     """Seconds; only differences count."""
     side_by_side: SideBySide
+    deck: str | None = None
+    """Spinnaker's pages, for links."""
 
 
 def one_after_another(calls: Sequence[Callable[[], Any]]) -> list[Any]:

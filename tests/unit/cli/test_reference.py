@@ -42,7 +42,7 @@ def keys(document: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "command",
-    ["app list", "app show shop", "status", "queue", "why m1", "parked list", "parked show bad"],
+    ["app list", "app show shop", "status", "history shop", "queue", "why m1", "parked list", "parked show bad"],
 )
 def test_every_name_in_json_is_in_the_reference(cli: Any, shop: Any, command: str) -> None:
     commit = shop.push()

@@ -186,4 +186,6 @@ def test_status_and_why_read_a_log_that_began_anew(people: People) -> None:
     people.shop.build(commit)
     assert people.run("why", commit).exit_code == 0
     assert people.run("why", "0" * 40).exit_code == 1
-    assert "staging       9       " in people.run("status", "shop").stdout
+    assert f"   9 {commit[:7]}   " in people.run("status", "shop").stdout
+    rebased = json.loads(people.run("history", "shop", "staging", "-o", "json").stdout)["entries"][1]
+    assert (rebased["verb"], rebased["state"]) == ("rebase", "done")

@@ -1,0 +1,11 @@
+"""Addresses for people."""
+
+from urllib.parse import quote
+
+
+def page_of(deck: str | None, pipeline_application: str, execution: str | None) -> str | None:
+    """Deck's address of one run; None where there is no Deck or no run yet."""
+    if not deck or not execution:
+        return None
+    place = f"{quote(pipeline_application, safe='')}/executions/details/{quote(execution, safe='')}"
+    return f"{deck.rstrip('/')}/#/applications/{place}"
