@@ -189,12 +189,16 @@ class Secrets(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marked:
-    """A live object that bears our marks, without its content. `namespace` is empty for a cluster-wide one."""
+    """A live object that bears our marks, without its content. `namespace` is empty for a cluster-wide one. `controlled`: a
+    controller made it of another object, and copied the marks."""
 
+    api_version: str
     kind: str
     namespace: str
     name: str
     annotations: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    controlled: bool = False
 
 
 class Cluster(Protocol):

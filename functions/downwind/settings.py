@@ -42,7 +42,7 @@ class Settings:
     """Host that answers for every registry, by whole name; only the local world sets it."""
     secrets_folder: str | None = None
     kubeconfig: str | None = None
-    """Which file names the clusters that `downwind verify` and `ledger rebase` ask; None: kubectl's own rule."""
+    """Which file names the clusters that `downwind verify`, `prune` and `ledger rebase` ask; None: kubectl's own rule."""
     operate_url: str | None = None
     """Where the function `operate` is: the audience of people's tokens, and where the command line sends orders."""
     operators: str | None = None

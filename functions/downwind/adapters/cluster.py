@@ -77,10 +77,8 @@ class KubernetesCluster:
         for path, kind in self._kinds():
             for item in self._list(path, _METADATA):
                 metadata = item["metadata"]
-                annotations = metadata.get("annotations") or {}
-                if OWNER in annotations:
-                    place = {"namespace": metadata.get("namespace", ""), "name": metadata["name"]}
-                    found.append(Marked(kind=kind, annotations=annotations, **place))
+                if OWNER in (metadata.get("annotations") or {}):
+                    found.append(_marked(path, kind, metadata))
         return found
 
     def dry_run(self, manifest: Mapping[str, Any]) -> str | None:
@@ -173,6 +171,18 @@ class KubernetesCluster:
         if 400 <= status < 500 and status not in {408, 410, 429}:
             raise Refused(text)
         raise TransientError(text)
+
+
+def _marked(path: str, kind: str, metadata: Mapping[str, Any]) -> Marked:
+    return Marked(
+        api_version=path.rpartition("/")[0].removeprefix("/apis/").removeprefix("/api/"),
+        kind=kind,
+        namespace=metadata.get("namespace", ""),
+        name=metadata["name"],
+        annotations=metadata["annotations"],
+        labels=metadata.get("labels") or {},
+        controlled=any(each.get("controller") for each in metadata.get("ownerReferences") or ()),
+    )
 
 
 def _base(version: str) -> str:

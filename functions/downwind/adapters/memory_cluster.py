@@ -35,10 +35,13 @@ class MemoryCluster:
     def marked(self) -> Sequence[Marked]:
         return [
             Marked(
+                api_version=each["apiVersion"],
                 kind=each["kind"],
                 namespace=each["metadata"].get("namespace", ""),
                 name=each["metadata"]["name"],
                 annotations=each["metadata"]["annotations"],
+                labels=each["metadata"].get("labels") or {},
+                controlled=any(owner.get("controller") for owner in each["metadata"].get("ownerReferences") or ()),
             )
             for each in self.objects
             if "downwind.dev/owner" in (each["metadata"].get("annotations") or {})

@@ -79,6 +79,25 @@ def test_what_bears_marks_is_listed_without_its_content(made: Made, monkeypatch:
     assert found["ConfigMap", "downwind.shop.staging"]["downwind.dev/sequence"] == "7"
 
 
+def test_a_mark_says_which_kind_it_is_on_and_whether_a_controller_copied_it(made: Made) -> None:
+    cluster, namespace, put = made
+    put(fence(namespace, "7"))
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "whole", "uid": "5d6e7f8a-0000-4000-8000-000000000000"}
+    about = {"namespace": namespace, "annotations": {"downwind.dev/owner": OWNER, "downwind.dev/sequence": "6"}}
+    for name, controller in (("copied", True), ("owned", False)):
+        references = [{**owner, "controller": controller}]
+        metadata = {**about, "name": name, "ownerReferences": references}
+        put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+    found = {each.name: each for each in cluster.marked() if each.namespace == namespace}
+    assert {each.api_version for each in found.values()} == {"v1"}
+    assert {name: each.controlled for name, each in found.items()} == {
+        "copied": True,
+        "downwind.shop.staging": False,
+        "owned": False,
+    }
+    assert found["downwind.shop.staging"].labels == {"downwind.dev/fence": "true"}
+
+
 def test_one_config_map_says_its_annotations(made: Made) -> None:
     cluster, namespace, put = made
     assert cluster.annotations(namespace, "downwind.shop.staging") is None
