@@ -179,8 +179,8 @@ def _ordered(world: World, order: str) -> list[tuple[str, str]]:
     asked, became = facts.get("order", {}), facts.get("ordered")
     if became is not None:
         stored = world.ledger.read(names.entry(asked["application"], asked["environment"], int(became["n"])))
-        if stored is not None:
-            return [(asked["application"], ledger.read_fact(stored).body["commit"])]
+        brought = ledger.read_fact(stored).body["commit"] if stored is not None else None
+        return [(asked["application"], brought)] if brought else []  # a hold brings none
     return [(asked["application"], asked["commit"])] if asked.get("commit") else []
 
 

@@ -10,6 +10,7 @@ from downwind.perform import ledger
 from downwind.perform.effects import Effects
 from downwind.perform.find import event_facts
 from downwind.perform.look import View, environments, load, promotions, view
+from downwind.perform.operate import SOURCE as OPERATE
 from downwind.perform.rules import rule_of
 from downwind.perform.world import World
 from downwind.reconcile import names, words
@@ -37,6 +38,8 @@ _STEPS = {
     "started": "triggered",
     "cancel": "cancelled",
     "order": "ordered",
+    "cancel-order": "ordered",
+    "retry-order": "ordered",
 }
 """The step's word where it is not the fact's kind."""
 _UNTOLD = frozenset({"pointer", "ref"})
@@ -83,15 +86,26 @@ def event_lines(world: World, prefixes: Sequence[str], *, tokens: bool) -> list[
             if fact is raw:
                 proof = name + _verified(fact, tokens=tokens)
                 lines.append(Line(step="verified", text=proof, time=fact.created, store="ledger", object=fact.name))
-    lines += [line_of(fact) for facts in event_facts(world, orders) for fact in facts]
+    for facts in event_facts(world, orders):
+        lines += [line_of(fact) for fact in (*facts, *_unreleased(world, facts))]
     if len(prefixes) > EVENTS:
         lines.append(Line(step="received", text=f"and {len(prefixes) - EVENTS} more events"))
     return lines
 
 
+def _unreleased(world: World, facts: Sequence[Fact]) -> list[Fact]:
+    """The entry of an order that brings no release, so that no release's chain has it."""
+    by_kind = {fact.body["kind"]: fact.body for fact in facts}
+    asked, became = by_kind.get("order", {}), by_kind.get("ordered")
+    if became is None or asked.get("verb") not in {"hold", "resume"}:
+        return []
+    stored = world.ledger.read(names.entry(asked["application"], became["environment"], int(became["n"])))
+    return [ledger.read_fact(stored)] if stored is not None else []
+
+
 def _verified(raw: Fact, *, tokens: bool) -> str:
     attributes = raw.body.get("attributes") or {}
-    if raw.body.get("topic") == "operate":
+    if raw.body.get("topic") == OPERATE:
         return "operate checked whose ID token it was, and that the catalog or the installation lists this person"
     if raw.body.get("topic") == "dead-letters":
         return "not handled: Pub/Sub gave it up, and the tick took it from dead-letters"
@@ -202,7 +216,7 @@ def _entry_lines(world: World, found: View, entry: LogEntry, fact: Fact) -> Iter
 
 def _open(found: View, entries: list[tuple[LogEntry, Fact]]) -> Iterator[Line]:
     """What the rules make of entries that have no outcome yet."""
-    numbers = {(str(fact.body["environment"]), entry.n) for entry, fact in entries}
+    numbers = {(str(fact.body["environment"]), entry.n) for entry, fact in entries if entry.release or entry.rollback}
     commits = {entry.commit for entry, _ in entries}
     for each in environments(found):
         name = each.environment.name

@@ -166,6 +166,8 @@ def _raw(body: Body) -> str:
         return f"order {body['id']} came to operate"
     attempt = f", delivery attempt {body['attempt']}" if (body.get("attempt") or 1) > 1 else ""
     published = f", published {body['published']}" if body.get("published") else ""
+    if body["topic"] == "operate":
+        return f"order {body['id']} came to operate{published}"
     return f"message {body['id']} came on topic {body['topic']}{published}{attempt}"
 
 
@@ -215,7 +217,7 @@ _FACTS: dict[str, Callable[[Body], str]] = {
         f"{body['who']} answered the judgment of {body['environment']} {body['n']}: {body['decision']}{_why(body)}"
     ),
     "all-hold": _all_hold,
-    "ordered": lambda body: f"the request became {body['environment']} {body['n']}",
+    "ordered": lambda body: f"the order was carried out: {body['environment']} {body['n']}",
     "refused": lambda body: f"the request was refused: {body['reason']}",
     "raw": _raw,
     "recorded": _recorded,

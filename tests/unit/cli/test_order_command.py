@@ -130,7 +130,7 @@ def test_wait_follows_a_deploy_to_its_success_with_one_line_a_step(cli: Any, sho
     assert lines[0].startswith("request ")
     assert lines[1].startswith(f"staging 2 is {commit[:7]}: ordered by request ")
     assert lines[2:] == [
-        "the request became staging 2",
+        "the order was carried out: staging 2",
         "staging 2 claimed for trigger, so that nobody else starts it (epoch 1)",
         f"staging 2 triggered: execution {execution}",
         f"staging 2 waits for execution {execution} to end",

@@ -162,7 +162,7 @@ def test_a_request_leads_to_the_entry_that_it_became(cli: Any, shop: Any) -> Non
     shop.send("request", body)
     assert cli.json("why", "r-0002")["chains"][0]["commit"] == commit
     assert "request r-0002 of ci (as claimed) asks to promote into shop/production" in cli.told("r-0002", "ordered")
-    assert "the request became production 2" in cli.told("r-0002", "ordered")
+    assert "the order was carried out: production 2" in cli.told("r-0002", "ordered")
 
 
 def test_a_request_that_was_refused_says_why(cli: Any, shop: Any) -> None:
@@ -244,3 +244,28 @@ def test_a_promotion_that_waits_for_its_time_says_until_when(shop: Any, cli: Any
     shop.memory.clock.advance(1800)
     shop.tick()
     assert shop.log("production") == [commit]
+
+
+def test_an_order_that_brings_no_release_leads_to_its_entry(cli: Any, shop: Any) -> None:
+    shop.order("hold", "staging", who="ann@acme.example", why="audit", id="o-hold")
+    document = cli.json("why", "o-hold")
+    assert document["chains"] == []
+    said = {line["step"]: line["text"] for line in document["events"]}
+    assert said["admitted"] == "staging 1 holds: ordered by ann@acme.example, because: audit"
+    assert said["verified"] == (
+        "message o-hold: operate checked whose ID token it was, and that the catalog or the installation lists this person"
+    )
+    assert said["received"].startswith("order o-hold came to operate")
+
+
+def test_orders_about_a_rollout_stand_in_its_chain_and_were_never_to_be_triggered(cli: Any, shop: Any) -> None:
+    commit = shop.push()
+    shop.build(commit)
+    shop.order("cancel", "staging", who="ann@acme.example", why="wrong")
+    shop.tick(2)
+    shop.order("retry", "staging", why="right after all")
+    shop.build(shop.push())
+    ordered = cli.told(commit, "ordered")
+    assert "staging 1 is to end: cancel ordered by ann@acme.example: wrong" in ordered
+    assert "staging 1 is to be tried again: retry ordered by sre@acme.example: right after all" in ordered
+    assert cli.told(commit, "passed over") == []

@@ -203,7 +203,11 @@ FACTS: list[tuple[dict[str, Any], str]] = [
         {"kind": "order", "id": "r1", "verb": "promote", "application": "shop", "environment": "staging", "who": "ci"},
         "request r1 of ci (as claimed) asks to promote into shop/staging",
     ),
-    ({"kind": "ordered", "environment": "staging", "n": 3}, "the request became staging 3"),
+    (
+        {"kind": "raw", "id": "o1", "topic": "operate", "published": "2026-11-24T09:00:00Z", "attempt": None},
+        "order o1 came to operate, published 2026-11-24T09:00:00Z",
+    ),
+    ({"kind": "ordered", "environment": "staging", "n": 3}, "the order was carried out: staging 3"),
     ({"kind": "refused", "reason": "nothing to promote"}, "the request was refused: nothing to promote"),
     ({"kind": "raw", "id": "m1", "topic": "gcr"}, "message m1 came on topic gcr"),
     ({"kind": "raw", "id": "CHG-1", "topic": "operate"}, "order CHG-1 came to operate"),
