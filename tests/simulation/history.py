@@ -120,7 +120,10 @@ class History:
     def _world(self) -> World:
         outside = self.outside
         return World(
-            **self.stores,
+            ledger=self.stores["ledger"],
+            work=self.stores["work"],
+            catalog=self.stores["catalog"],
+            bundles=self.stores["bundles"],
             bundles_bucket="acme-bundles",
             repository=Port(self.points, "repository", outside.repository),
             builds=Port(self.points, "builds", outside.builds, effects=("run",)),
