@@ -31,7 +31,7 @@ def admit_tip(
     timing: Timing,
 ) -> None:
     """Append an entry when the tip differs from the newest entry of the same ref, and recorded pushes link the two or the
-    tip has answered the same on two ticks, half a period apart at least."""
+    tip has answered the same on two ticks; on ten in a row where the ref has left that object before."""
     application = registered.application
     records = ref_records(application, environment, ref, snapshot)
     newest = records[0] if records else None
@@ -55,8 +55,9 @@ def admit_tip(
             )
             return
         prefix = names.tip(application.name, environment.name, ref, tip.object)
-        apart = now - timedelta(seconds=timing.tick / 2)
-        if not any(_just_before(fact, newest, snapshot.tick, apart) for fact in snapshot.under(prefix)):
+        answers = [fact for fact in snapshot.under(prefix) if newest is None or fact.created > newest.created]
+        back = any(tip.object in pair for pair in _spent(records))
+        if not (_shown_for(answers, now, timing) if back else _shown_twice(answers, snapshot.tick, now, timing)):
             name = prefix + names.down(snapshot.tick)
             collector.record(
                 name, kind="tip", environment=environment.name, ref=ref, object=tip.object, tick=snapshot.tick
@@ -88,19 +89,27 @@ def _await_push(
 ) -> None:
     """A push that was told of, and of which the repository shows nothing: its answer may be one from before. It is asked again
     on the next ticks, for a while."""
-    spent = {after for _, after in _spent(records)}
-    for commit in sorted(snapshot.hints.commits - spent):
+    spent = _spent(records)
+    for commit in sorted(snapshot.hints.commits):
         told = snapshot.under(names.pushes(application.name, ref, commit))
-        if any((now - fact.created).total_seconds() < timing.show for fact in told):
+        new = [fact for fact in told if (fact.body["before"], commit) not in spent]
+        if any((now - fact.created).total_seconds() < timing.show for fact in new):
             collector.keep(refs=frozenset({ref}), commits=frozenset({commit}))
             collector.wait(f"the repository to show {commit[:7]} on {ref}", environment=environment.name)
 
 
-def _just_before(answer: Fact, newest: Fact | None, tick: int, apart: datetime) -> bool:
-    """Did an earlier tick, but one of the last few, hear the same, and has nothing been appended since? Two stale answers
-    that lie far apart, an answer from before the newest entry, or two ticks that were delivered at once, prove nothing."""
-    since_newest = newest is None or answer.created > newest.created
-    return 0 < tick - int(answer.body["tick"]) <= NEAR and since_newest and answer.created <= apart
+def _shown_twice(answers: list[Fact], tick: int, now: datetime, timing: Timing) -> bool:
+    """Did an earlier tick, but one of the last few, hear the same, a period ago or more? Two stale answers that lie far apart,
+    an answer from before the newest entry, or two ticks that were delivered at once, prove nothing."""
+    apart = now - timedelta(seconds=timing.tick)
+    return any(0 < tick - int(each.body["tick"]) <= NEAR and each.created <= apart for each in answers)
+
+
+def _shown_for(answers: list[Fact], now: datetime, timing: Timing) -> bool:
+    """Has every tick heard the same for as long as a host may lag? Going back is believed only then: an answer from before
+    looks just like it."""
+    recent = [each for each in answers if (now - each.created).total_seconds() < timing.show + 2 * timing.tick]
+    return len(recent) >= timing.show // timing.tick
 
 
 def append(
