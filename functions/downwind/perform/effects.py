@@ -47,7 +47,9 @@ SEARCH_BACK = timedelta(minutes=10)
 class Effects:
     """Performs steps for one application; `snapshot` grows by what they record."""
 
-    def __init__(self, world: World, registered: Registered, snapshot: Snapshot) -> None:
+    def __init__(self, world: World, registered: Registered, snapshot: Snapshot, began: float | None = None) -> None:
+        """`began`: when this worker began with what it is about, in seconds of its own clock; now, if nothing is said."""
+        self.began = world.monotonic() if began is None else began
         self.world = world
         self.registered = registered
         self.snapshot = snapshot
@@ -221,6 +223,7 @@ class Effects:
     def _trigger(self, step: TriggerRollout) -> None:
         """Look where an outcome is unknown; claim and stamp; then one post to Gate. Looking is free, a claim is for ever."""
         application, environment = self.registered.application.name, step.environment
+        self._drop_if_late(self.began)
         began = self.world.monotonic()
         documents = self._documents.get(step.bundle) or bundles.read(
             self.world, application, environment, step.bundle, step.parts

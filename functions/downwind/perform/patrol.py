@@ -3,13 +3,13 @@ were lost. So a push that nobody announced is found, and so is whatever a lost m
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from downwind import logs
 from downwind.errors import DownwindError
 from downwind.model.catalog import Registered, RepositoryAddress
 from downwind.model.patterns import ref_matches, repository_key
 from downwind.perform import applications, ledger, markers
+from downwind.perform.moment import Moment
 from downwind.perform.reconciler import ask_execution, ask_tips, reconcile
 from downwind.perform.slots import in_slot, some
 from downwind.perform.turns import turn
@@ -30,7 +30,7 @@ ORDERS = 1000
 _INDEXED = re.compile(r"index/repository/[0-9a-f]{32}/(?P<name>[^/]+)")
 
 
-def patrol(world: World, now: datetime, tick_id: int) -> None:
+def patrol(world: World, moment: Moment, tick_id: int) -> None:
     """The repositories of this tick's slot, and their applications."""
     began = world.monotonic()
     groups: dict[str, set[str]] = {}
@@ -47,7 +47,7 @@ def patrol(world: World, now: datetime, tick_id: int) -> None:
             for problem in unreadable:
                 logs.error(f"patrol: {problem}")
             # Under its other names a repository has slots of its own.
-            _visit(world, [each for each in found if _index(each) == prefix], now, tick_id)
+            _visit(world, [each for each in found if _index(each) == prefix], moment, tick_id)
         except Exception as error:
             # One repository must not stop the others; the text may hold anything.
             logs.error(f"patrol: {_said(error)}", repository=prefix)
@@ -57,7 +57,7 @@ def _index(registered: Registered) -> str:
     return names.repository_index(repository_key(registered.application.repository.address))
 
 
-def _visit(world: World, found: Sequence[Registered], now: datetime, tick_id: int) -> None:
+def _visit(world: World, found: Sequence[Registered], moment: Moment, tick_id: int) -> None:
     """One ls-remote for all applications in a repository. A host that is silent hides its refs, and nothing else."""
     tips: dict[RepositoryAddress, Mapping[str, RefTip] | None] = {}
     for registered in found:
@@ -65,7 +65,7 @@ def _visit(world: World, found: Sequence[Registered], now: datetime, tick_id: in
         if repository not in tips:
             tips[repository] = ask_tips(world, repository)
         try:
-            _application(world, registered, tips[repository], now, tick_id)
+            _application(world, registered, tips[repository], moment.fresh(world), tick_id)
         except Exception as error:
             logs.error(f"patrol: {_said(error)}", application=registered.application.name)
 
@@ -76,17 +76,17 @@ def _said(error: Exception) -> str:
 
 
 def _application(
-    world: World, registered: Registered, tips: Mapping[str, RefTip] | None, now: datetime, tick_id: int
+    world: World, registered: Registered, tips: Mapping[str, RefTip] | None, moment: Moment, tick_id: int
 ) -> None:
     """What it finds open gets a marker, so that the ticks go on with it. A marker that is lost here costs one patrol."""
     application = registered.application
     snapshot = Snapshot(tips=tips)
     orders = _read(world, registered, snapshot, tick_id)
     refs = frozenset(ref for ref in tips or () if any(ref_matches(each.refs, ref) for each in application.environments))
-    hints = Hints(refs=refs) | unmarked(registered, snapshot, orders, now, world.timing)
+    hints = Hints(refs=refs) | unmarked(registered, snapshot, orders, moment.now(world), world.timing)
     for execution in sorted(hints.executions):
         ask_execution(world, snapshot, execution)
-    left = reconcile(world, registered, hints, now, tick=tick_id, snapshot=snapshot)
+    left = reconcile(world, registered, hints, moment, tick=tick_id, snapshot=snapshot)
     if left is not None:
         world.work.create(markers.of_round(application.name, f"patrol-{tick_id}", left))
 

@@ -1,7 +1,6 @@
 """The loop: read what the decision wants, ask `next_steps`, perform, and again until nothing more can be done now."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from functools import partial
 
 from downwind import logs
@@ -9,6 +8,7 @@ from downwind.errors import DownwindError, TransientError
 from downwind.model.catalog import Registered, RepositoryAddress
 from downwind.perform import ledger
 from downwind.perform.effects import Effects, observe
+from downwind.perform.moment import Moment
 from downwind.perform.world import World
 from downwind.reconcile.due import next_steps
 from downwind.reconcile.facts import Hints, RefTip, Snapshot
@@ -23,7 +23,7 @@ def reconcile(
     world: World,
     registered: Registered,
     hints: Hints,
-    now: datetime,
+    moment: Moment,
     *,
     tick: int | None = None,
     snapshot: Snapshot | None = None,
@@ -41,14 +41,14 @@ def reconcile(
         snapshot = Snapshot()
         asked = _questions(world, registered, hints, snapshot)
     snapshot.hints, snapshot.tick = hints, tick
-    effects = Effects(world, registered, snapshot)
+    effects = Effects(world, registered, snapshot, moment.began)
     world.side_by_side([*([alongside] if alongside else []), *asked, partial(_load, world, registered, snapshot)])
     tried: list[Step] = []
     due = Due()
     for _ in range(ROUNDS):
         while _load(world, registered, snapshot):
             pass
-        due = next_steps(registered, snapshot, now, world.timing, tried)
+        due = next_steps(registered, snapshot, moment.now(world), world.timing, tried)
         steps = _now(step for step in due.steps if step not in tried)
         if not steps:
             break

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 
 from downwind import logs
@@ -11,10 +10,12 @@ from downwind.model.catalog import RepositoryAddress
 from downwind.model.event import Message
 from downwind.perform import ledger, markers, parking
 from downwind.perform.meaning import Meaning, Work
+from downwind.perform.moment import Moment
 from downwind.perform.parking import park
 from downwind.perform.reading import Again, Parser, Reading, read
 from downwind.perform.reconciler import ask_tips, reconcile
 from downwind.perform.world import World
+from downwind.ports import NewObject
 from downwind.reconcile.facts import NewFact, RefTip, Snapshot
 from downwind.reconcile.recording import pointers
 
@@ -52,11 +53,16 @@ def _record(world: World, prefix: str, message: Message, found: Reading, meaning
         new.append(parking.marker(parked[0]))
     first = [ledger.raw_object(prefix, message), *map(ledger.to_object, pointers(prefix, found.events))]
     # A raw message that stands already is this very one, from a worker that went no further.
+    began = world.monotonic()
     _, *marked = world.side_by_side(
         [lambda: world.ledger.create_all(first), *(partial(world.work.create, marker) for marker in new)]
     )
     # A marker that stood already belongs to another worker, and *now* comes only from what one has just created.
-    mine = [(each, marker.created) for each, marker in zip(work, marked, strict=False) if marker is not None]
+    mine = [
+        (each, marker, Moment(created.created, began))
+        for each, marker, created in zip(work, new, marked, strict=False)
+        if created is not None
+    ]
     facts = list({fact.name: fact for each in work for fact in each.facts}.values())
     tips = _write(world, facts, mine)
     said = {"applications": sorted(meaning.work), "reasons": list(found.reasons)}
@@ -74,8 +80,8 @@ def _record(world: World, prefix: str, message: Message, found: Reading, meaning
         finish()
     world.side_by_side(
         [
-            partial(_reconcile, world, each, now, found.observed, tips, finish if index == 0 else None)
-            for index, (each, now) in enumerate(mine)
+            partial(_reconcile, world, *each, found.observed, tips, finish if index == 0 else None)
+            for index, each in enumerate(mine)
         ]
     )
     if not recorded:
@@ -84,10 +90,10 @@ def _record(world: World, prefix: str, message: Message, found: Reading, meaning
 
 
 def _write(
-    world: World, facts: Sequence[NewFact], mine: Sequence[tuple[Work, datetime]]
+    world: World, facts: Sequence[NewFact], mine: Sequence[tuple[Work, NewObject, Moment]]
 ) -> dict[RepositoryAddress, Tips]:
     """Creates the facts, and meanwhile asks each repository once where its refs are, for all applications in it."""
-    repositories = list(dict.fromkeys(each.registered.application.repository for each, _ in mine if each.hints.refs))
+    repositories = list(dict.fromkeys(each.registered.application.repository for each, *_ in mine if each.hints.refs))
     create = [lambda: ledger.create(world.ledger, facts)] if facts else []
     answers = world.side_by_side([*create, *(partial(ask_tips, world, each) for each in repositories)])
     return dict(zip(repositories, answers[len(create) :], strict=True))
@@ -96,7 +102,8 @@ def _write(
 def _reconcile(
     world: World,
     work: Work,
-    now: datetime,
+    marker: NewObject,
+    moment: Moment,
     observed: Snapshot,
     tips: Mapping[RepositoryAddress, Tips],
     alongside: Callable[[], None] | None,
@@ -105,6 +112,9 @@ def _reconcile(
     application = work.registered.application
     snapshot = Snapshot(executions=dict(observed.executions), tips=tips.get(application.repository))
     try:
-        reconcile(world, work.registered, work.hints, now, snapshot=snapshot, alongside=alongside)
+        reconcile(world, work.registered, work.hints, moment, snapshot=snapshot, alongside=alongside)
+        if moment.late(world):
+            # A tick may have found nothing open meanwhile and taken the marker away, and then this worker wrote something.
+            world.work.create(marker)
     except DownwindError as error:
         logs.error(f"left for the tick: {error}", application=application.name)

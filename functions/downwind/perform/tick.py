@@ -8,6 +8,7 @@ from typing import TypeVar
 from downwind import logs
 from downwind.errors import DownwindError
 from downwind.perform import applications, markers, parking, replay
+from downwind.perform.moment import Moment
 from downwind.perform.patrol import patrol
 from downwind.perform.reconciler import reconcile
 from downwind.perform.turns import turn
@@ -34,6 +35,7 @@ def time_of(published: str | None, now: datetime) -> datetime:
 
 def tick(world: World, published: datetime) -> str:
     """One run for each period: the tick's own object is the lock and the clock. Says how the run went."""
+    began = world.monotonic()
     period = int(published.timestamp()) // world.timing.tick
     lock = _lock(world, period)
     if lock is not None and int(lock.created.timestamp()) // world.timing.tick > period + 1:
@@ -43,14 +45,15 @@ def tick(world: World, published: datetime) -> str:
     if lock is None:
         return "another instance has this tick"
     now = lock.created
+    moment = Moment(now, began)
     marked = _attempt("the markers", partial(_marked, world)) or {}
     replays = [each.name for each in marked.pop(replay.FOLDER, [])]
     marked.pop(parking.PARKED, None)
-    done = _open(world, marked, now, period)
+    done = _open(world, marked, moment, period)
     replayed = replay.replay_all(world, turn(replays, period, replay.LIMIT))
     _attempt("untold messages", partial(parking.find_untold, world, period))
     _attempt("what is parked", partial(parking.tell_waiting, world, now))
-    _attempt("the patrol", partial(patrol, world, now, period))
+    _attempt("the patrol", partial(patrol, world, moment, period))
     dead = parking.dead_letters(world)
     return f"{done} applications, {replayed} replays, {dead} dead letters"
 
@@ -76,28 +79,31 @@ def _marked(world: World) -> dict[str, list[StoredObject]]:
     return groups
 
 
-def _open(world: World, marked: Mapping[str, Sequence[StoredObject]], now: datetime, tick_id: int) -> int:
+def _open(world: World, marked: Mapping[str, Sequence[StoredObject]], moment: Moment, tick_id: int) -> int:
     """Reconciles every application with a marker."""
     began = world.monotonic()
     done = 0
     for name in turn(sorted(marked), tick_id, APPLICATIONS):
         if world.monotonic() - began > BUDGET:
             break
-        _application(world, name, marked[name], now, tick_id)
+        _application(world, name, marked[name], moment.fresh(world), tick_id)
         done += 1
     return done
 
 
-def _application(world: World, name: str, listed: Sequence[StoredObject], now: datetime, tick_id: int) -> None:
+def _application(world: World, name: str, listed: Sequence[StoredObject], moment: Moment, tick_id: int) -> None:
     """One application that can't be read must not stop the others: its markers stand, the next tick tries again."""
     try:
-        found, may_go = markers.read(world, listed, now)
+        found, may_go = markers.read(world, listed, moment.created)
         hints = Hints()
         for each in found.values():
             hints |= each
         (registered,) = applications.read(world.catalog, [name]) or [None]
-        left = reconcile(world, registered, hints, now, tick=tick_id) if registered else None
+        left = reconcile(world, registered, hints, moment, tick=tick_id) if registered else None
         markers.close(world, name, tick_id, found, may_go, left)
+        if left is not None and moment.late(world):
+            # Another tick may have taken the markers away that still stood when this one began.
+            world.work.create(markers.of_round(name, f"tick-{tick_id}", left))
     except DownwindError as error:
         logs.error(f"left open: {error}", application=name)
     except Exception as error:

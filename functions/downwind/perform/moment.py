@@ -1,0 +1,26 @@
+"""*Now*, for one worker: the store's time of an object that it has just created, and what has gone by on its own clock since.
+A worker that was stopped for minutes must not think that no time has passed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from downwind.perform.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """`created`: the store's time; `began`: the worker's own seconds, read before that object was created."""
+
+    created: datetime
+    began: float
+
+    def now(self, world: World) -> datetime:
+        return self.created + timedelta(seconds=world.monotonic() - self.began)
+
+    def fresh(self, world: World) -> "Moment":
+        """From now on: for the next of many things that one worker does."""
+        return Moment(self.now(world), world.monotonic())
+
+    def late(self, world: World) -> bool:
+        """Has so much gone by that others may have taken up what this worker was about?"""
+        return world.monotonic() - self.began > world.timing.drop

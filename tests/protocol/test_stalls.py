@@ -1,0 +1,55 @@
+"""A worker that is stopped for minutes and goes on must not think that no time has passed, nor leave work unknown."""
+
+from typing import Any
+
+SHORT = 'pipeline: {application: shop, name: deploy-staging}\n    freeze: [{cron: "2 9 * * *", lasts: 3m}]\n'
+
+
+def stall(shop: Any, port: str, method: str, seconds: float) -> None:
+    """The next call of that method takes so long."""
+    twin = getattr(shop.memory, port)
+    inner = getattr(twin, method)
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        setattr(twin, method, inner)
+        shop.memory.clock.advance(seconds)
+        return inner(*arguments, **named)
+
+    setattr(twin, method, slow)
+
+
+def test_a_worker_that_stalls_into_a_freeze_window_starts_nothing(new_shop: Any) -> None:
+    shop = new_shop(("pipeline: {application: shop, name: deploy-staging}\n", SHORT))
+    commit = shop.push()
+    stall(shop, "repository", "files", 150)  # from nine into the window, which opens two minutes later
+    shop.build(commit)
+    assert shop.executions("staging") == []
+    shop.tick(4)
+    assert len(shop.executions("staging")) == 1
+
+
+def test_a_worker_that_reads_and_stalls_claims_nothing(shop: Any) -> None:
+    commit = shop.push()
+    stall(shop, "repository", "files", 40)
+    shop.build(commit)
+    assert shop.executions("staging") == []
+    shop.tick()
+    assert len(shop.executions("staging")) == 1
+
+
+def test_what_a_late_worker_wrote_has_a_marker_again_though_a_tick_took_it_away(shop: Any) -> None:
+    before, after = shop.commit()
+    tips = shop.memory.repository.tips
+
+    def slow(*arguments: Any) -> Any:
+        shop.memory.repository.tips = tips
+        found = tips(*arguments)
+        shop.memory.clock.advance(90)
+        for each in shop.memory.work.list("open/"):  # what a tick does that finds nothing open
+            shop.memory.work.delete(each.name)
+        return found
+
+    shop.memory.repository.tips = slow
+    shop.announce(before, after)
+    assert shop.log("staging") == [after]
+    assert len(shop.open()) == 1
