@@ -162,8 +162,6 @@ def _all_hold(body: Body) -> str:
 
 
 def _raw(body: Body) -> str:
-    if body["topic"] == "operate":
-        return f"order {body['id']} came to operate"
     attempt = f", delivery attempt {body['attempt']}" if (body.get("attempt") or 1) > 1 else ""
     published = f", published {body['published']}" if body.get("published") else ""
     if body["topic"] == "operate":
