@@ -2,22 +2,28 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from tests.simulation.operators import STRANGER
 from tests.simulation.outside import Letter
-from tests.simulation.shop import MALFORMED
+from tests.simulation.shop import FROZEN, MALFORMED
+from tests.simulation.spinnaker import Applied
 
 from downwind.model.execution import read_execution
 from downwind.perform import look
 from downwind.reconcile import names
 from downwind.reconcile.facts import Snapshot, decode_body
-from downwind.reconcile.steps import Observe, Record
+from downwind.reconcile.steps import Observe, Record, RenderBundle
 
 if TYPE_CHECKING:
     from tests.simulation.history import History
 
-KINDS = ("double", "backward", "lost", "stuck", "parked_wrongly", "error")
+KINDS = ("double", "backward", "lost", "stuck", "parked_wrongly", "forbidden", "error")
 Found = tuple[str, str]
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+"""When every history begins."""
+START_SECONDS = START.timestamp()
 
 
 def violations(history: "History") -> list[Found]:
@@ -36,6 +42,7 @@ def violations(history: "History") -> list[Found]:
             found += _promoted(history, application, logs)
     found += _open(history)
     found += _announced(history)
+    found += _orders(history)
     return found
 
 
@@ -46,11 +53,92 @@ def _cluster(history: "History") -> Iterator[Found]:
     for each in history.spinnaker.applied:
         where = (each.application, each.environment)
         key = (*where, each.sequence)
-        if holders.setdefault(key, each.execution) != each.execution:
+        holder = holders.setdefault(key, each.execution)
+        if holder != each.execution and not _retried(history, each):
             yield "double", f"{'/'.join(where)} {each.sequence} was rolled out by two executions"
         if each.sequence < highest.get(where, 0):
             yield "backward", f"{'/'.join(where)} {each.sequence} was rolled out after {highest[where]}"
         highest[where] = max(each.sequence, highest.get(where, 0))
+
+
+def _retried(history: "History", applied: Applied) -> bool:
+    """An operator has ordered that number once more."""
+    log = _log(history, applied.application, applied.environment)
+    orders = [entry for entry in log if entry.get("verb") == "retry" and entry["target"] == applied.sequence]
+    return any(applied.attempt >= entry["attempt"] for entry in orders)
+
+
+def _orders(history: "History") -> Iterator[Found]:
+    """Nobody who is not listed gets anything done; automation starts nothing that it has claimed on a held environment, and
+    begins nothing while a window is frozen (the next attempt of what began before goes on)."""
+    for sent in history.operators.sent:
+        if sent.who == STRANGER and sent.ended not in {None, "forbidden"}:
+            yield "forbidden", f"order {sent.asked.id} of {sent.who}: {sent.ended}"
+    ledger = history.stores["ledger"]
+    for each in [*ledger.peek("environment/"), *ledger.peek("all/"), *ledger.peek("event/")]:
+        if each.data and STRANGER.encode() in each.data:
+            yield "forbidden", f"{each.name} names {STRANGER}"
+    for application in history.kind.applications():
+        for environment in history.kind.environments:
+            yield from _automation(history, application, environment)
+
+
+def _automation(history: "History", application: str, environment: str) -> Iterator[Found]:
+    log = {entry["n"]: entry for entry in _log(history, application, environment)}
+    prefix = names.rollouts(application, environment)
+    claims: dict[tuple[int, int], list[float]] = {}
+    for each in history.stores["ledger"].peek(prefix):
+        body = decode_body(each.name, each.data or b"")
+        if body["kind"] == "claim":
+            claims.setdefault((body["n"], body["attempt"]), []).append(seconds_of(each.created))
+    for document in history.spinnaker.executions.values():
+        ours = document["trigger"]["downwind"]
+        if (ours["application"], ours["environment"]) != (application, environment):
+            continue
+        entry = log.get(int(ours["sequence"]))
+        began = document["buildTime"] / 1000 - START_SECONDS - history.skew
+        if entry is None or entry["by"] not in {"push", "promotion", "on_failure"}:
+            continue
+        first = min(claims.get((entry["n"], int(ours["attempt"])), [began]))
+        held = [each for each in _holds(history, application, environment) if each[0] < first and began < each[1]]
+        if any(each[2] != entry["n"] for each in held):
+            yield "forbidden", f"{application}/{environment} {entry['n']} was claimed and started while it was held"
+        frozen = history.kind.freeze and environment == "staging" and entry.get("verb") != "rollback"
+        begun = min(claims.get((entry["n"], 0), [began]))
+        if frozen and FROZEN[0] + 1 < begun and began < FROZEN[1] - 1:
+            yield "forbidden", f"{application}/{environment} {entry['n']} was started in a freeze window"
+
+
+def _holds(history: "History", application: str, environment: str) -> list[tuple[float, float, int | None]]:
+    """From, until, and the entry that held: of the environment's log, and of everything."""
+    found: list[tuple[float, float, int | None]] = []
+    begin: tuple[float, int] | None = None
+    for entry in _log(history, application, environment):
+        hold = entry.get("hold")
+        if hold is not None and begin is None:
+            begin = (entry["appended"], entry["n"])
+        elif hold is None and begin is not None:
+            found.append((begin[0], entry["appended"], begin[1]))
+            begin = None
+    if begin is not None:
+        found.append((begin[0], float("inf"), begin[1]))
+    since: float | None = None
+    for each in reversed(history.stores["ledger"].peek("all/hold/")):
+        body = decode_body(each.name, each.data or b"")
+        if body["verb"] == "hold":
+            since = seconds_of(each.created) if since is None else since
+        elif since is not None:
+            found.append((since, seconds_of(each.created), None))
+            since = None
+    if since is not None:
+        found.append((since, float("inf"), None))
+    return found
+
+
+def is_held(history: "History", environment: str | None) -> bool:
+    """Does the shop's environment hold, or everything (None)?"""
+    holds = _holds(history, "shop", environment or history.kind.environments[0])
+    return any(until == float("inf") and (number is None) == (environment is None) for _, until, number in holds)
 
 
 def _order(history: "History", application: str, log: list[dict[str, Any]]) -> Iterator[Found]:
@@ -82,10 +170,15 @@ def _environment(history: "History", application: str, environment: str, log: li
     if environment == "staging":
         for ref in _unadmitted(history, log):
             yield "lost", f"{where}: the tip of {ref} is not its newest entry"
-    complete = [entry for entry in log if entry["commit"] in history.outside.built]
-    if not complete:
+    cancelled = {entry["target"] for entry in log if entry.get("verb") == "cancel"}
+    goes = [
+        entry
+        for entry in log
+        if entry.get("verb") == "rollback" or (_brings(entry) and entry["commit"] in history.outside.built)
+    ]
+    if not goes or goes[-1]["n"] in cancelled:
         return
-    newest = complete[-1]
+    newest = goes[-1]
     outcomes = _outcomes(history, application, environment)
     outcome = outcomes.get(newest["n"])
     if outcome is None:
@@ -94,6 +187,10 @@ def _environment(history: "History", application: str, environment: str, log: li
     yield from _truth(history, application, environment, newest["n"], outcome)
     for number in _claimed(history, application, environment) - outcomes.keys():
         yield "stuck", f"{where} {number} was claimed and has no outcome"
+
+
+def _brings(entry: dict[str, Any]) -> bool:
+    return entry.get("verb", "release") in {"release", "deploy", "promote"}
 
 
 def unadmitted(history: "History") -> bool:
@@ -138,14 +235,19 @@ def _went_wrong(run: Any) -> bool:
 
 
 def _promoted(history: "History", application: str, logs: dict[str, list[dict[str, Any]]]) -> Iterator[Found]:
-    succeeded = [
-        number for number, each in _outcomes(history, application, "staging").items() if each["status"] == "succeeded"
+    """The newest success upstream was taken, but nothing that upstream was rolled back from, and no rollback."""
+    outcomes = _outcomes(history, application, "staging")
+    rolled_back = max((entry["n"] for entry in logs["staging"] if entry.get("verb") == "rollback"), default=0)
+    good = [
+        entry["n"]
+        for entry in logs["staging"]
+        if _brings(entry) and entry["n"] > rolled_back and outcomes.get(entry["n"], {}).get("status") == "succeeded"
     ]
     taken = [entry["upstream_sequence"] for entry in logs["production"] if entry["by"] == "promotion"]
     if taken != sorted(set(taken)):
         yield "backward", f"{application}/production promoted {taken}"
-    if succeeded and max(succeeded) not in taken:
-        yield "lost", f"{application}/production never took staging {max(succeeded)}"
+    if good and max(good) not in taken:
+        yield "lost", f"{application}/production never took staging {max(good)}"
 
 
 def _parked(history: "History") -> Iterator[Found]:
@@ -191,7 +293,8 @@ def _open(history: "History") -> Iterator[Found]:
 
 
 def due_now(history: "History") -> list[str]:
-    """What the rules would do this very moment with what is recorded; what Gate would say is not asked for."""
+    """What the rules would do this very moment with what is recorded; what Gate would say is not asked for. A held entry's
+    bundle may be there for one revision and not for the other."""
     found = []
     for registered in history.registered:
         seen = look.View(registered=registered, snapshot=Snapshot())
@@ -199,9 +302,13 @@ def due_now(history: "History") -> list[str]:
         found += [
             f"{registered.application.name}: {type(step).__name__} {step.fact.name if isinstance(step, Record) else ''}"
             for step in look.decide(history.world, seen, history.clock()).steps
-            if not isinstance(step, Observe)
+            if not isinstance(step, Observe) and not (isinstance(step, RenderBundle) and history.two_revisions)
         ]
     return found
+
+
+def seconds_of(moment: datetime) -> float:
+    return moment.timestamp() - START_SECONDS
 
 
 def is_recorded(history: "History", letter: Letter) -> bool:
@@ -216,18 +323,17 @@ def _log(history: "History", application: str, environment: str) -> list[dict[st
     """Oldest first, with the moment in the history at which each was appended."""
     found = []
     for each in history.stores["ledger"].peek(names.log(application, environment)):
-        from tests.simulation.history import START
-
         body = dict(decode_body(each.name, each.data or b""))
-        found.append({**body, "appended": (each.created - START).total_seconds()})
+        found.append({**body, "appended": seconds_of(each.created)})
     return found[::-1]
 
 
 def _outcomes(history: "History", application: str, environment: str) -> dict[int, dict[str, Any]]:
-    found = {}
+    """Of each rollout the newest: a retry has one of its own."""
+    found: dict[int, dict[str, Any]] = {}
     for each in history.stores["ledger"].peek(names.rollouts(application, environment)):
-        if each.name.endswith("/outcome"):
-            body = dict(decode_body(each.name, each.data or b""))
+        body = dict(decode_body(each.name, each.data or b""))
+        if body["kind"] == "outcome" and body["attempt"] >= found.get(int(body["n"]), body)["attempt"]:
             found[int(body["n"])] = body
     return found
 

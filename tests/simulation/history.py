@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from random import Random
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from tests.simulation import check
 from tests.simulation.fate import Fate, Rates
+from tests.simulation.operators import Operators
 from tests.simulation.outside import Letter, Outside, PubSub
 from tests.simulation.ports import Points, Port, SimulatedStore
 from tests.simulation.scheduler import Scheduler, Worker
@@ -35,7 +36,6 @@ from downwind.ports import StoredObject
 from downwind.reconcile import due, names
 from downwind.timing import CLOUD_TIMING
 
-START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 PERIOD = CLOUD_TIMING.tick
 FEWEST_POINTS = 200
 _SLOT = int(names.repository_index(repository_key(REPOSITORY)).split("/")[2][:8], 16) * SLOTS >> 32
@@ -63,6 +63,7 @@ class Verdict:
     points: int = 0
     crashes: int = 0
     spare: int = 0
+    orders: int = 0
     violations: list[tuple[str, str]] = field(default_factory=list)
     trace: list[str] = field(default_factory=list)
 
@@ -75,7 +76,9 @@ class History:
         self.random = random = Random(seed)
         self.short = fate is None and seed % 10 != 0
         self.kind = kind or random.choice(SHORT_KINDS if self.short else KINDS)
-        self.fate = fate or Fate(random, Rates(), gentle="doubles" in off)
+        self.on_call = fate is None and random.random() < 0.2
+        rates = Rates(dies=0.25) if self.on_call else Rates()
+        self.fate = fate or Fate(random, rates, gentle="doubles" in off)
         self.scheduler = Scheduler()
         self.points = Points(self.scheduler, self.fate)
         calm = fate is not None
@@ -106,6 +109,9 @@ class History:
             name: SimulatedStore(self.points, name, self.clock) for name in ("ledger", "work", "catalog", "bundles")
         }
         self.world = self._world()
+        self.operators = Operators(
+            world=self.world, scheduler=self.scheduler, random=random, clock=self.clock, revision=self._revision
+        )
         self.scheduler.on_switch = self._switch
         self.unrecorded: list[str] = []
         self.unsettled: list[str] = []
@@ -115,7 +121,7 @@ class History:
         self._set_up()
 
     def clock(self) -> datetime:
-        return START + timedelta(seconds=self.scheduler.now)
+        return check.START + timedelta(seconds=self.scheduler.now)
 
     def _world(self) -> World:
         outside = self.outside
@@ -206,7 +212,9 @@ class History:
 
     def play(self) -> Verdict:
         self._plan()
-        horizon = 150.0 if self.short else self.random.choice((300.0, 420.0, 600.0))
+        horizon = self.random.choice((300.0, 420.0, 600.0))
+        if self.short:
+            horizon = 290.0 if self.on_call else 150.0
         minutes = 1
         while minutes * PERIOD < horizon:
             self.scheduler.run(minutes * PERIOD)
@@ -232,7 +240,12 @@ class History:
         for _ in range(random.randrange(1, 3) if self.short else random.randrange(2, 5)):
             after(at, outside.push, random.choice(refs), random.random() < 0.12)
             at += random.choice((0.3, 2.0, 20.0, 90.0))
-        span = 120 if self.short else 300
+        span = 120.0 if self.short else 300.0
+        if self.on_call:
+            # Something has to be there that can be rolled back, cancelled, tried again.
+            after(at + 100, outside.push, refs[0], False)
+            for _ in range(random.randrange(1, 6)):
+                after(60 + random.random() * 200, self._order)
         plans: list[tuple[float, Callable[[], object]]] = [
             (0.2, partial(outside.force, random.choice(refs))),
             (0.1, partial(outside.delete, random.choice(refs))),
@@ -247,6 +260,9 @@ class History:
         for chance, act in plans:
             if random.random() < chance:
                 after(random.random() * span, act)
+
+    def _order(self) -> None:
+        self.operators.any_order(self.kind.environments, self.outside.commits)
 
     def _request(self) -> None:
         if self.outside.commits:
@@ -273,6 +289,7 @@ class History:
         self._quiet()
         self.unsettled = [] if self.lost_markers else check.due_now(self)
         self._replay_dead_letters()
+        self._resume_all()
         for _ in range(60):
             if self._ended():
                 break
@@ -293,6 +310,16 @@ class History:
             found = replay.waiting(self.world, f"event/{each.name.rpartition('/')[2]}/")
             if found is not None and found.message.id not in self.malformed:
                 replay.order(self.world, found.again.prefix, found.again.number, "ann")
+
+    def _resume_all(self) -> None:
+        """In the end nobody holds anything."""
+        for environment in (None, *self.kind.environments):
+            while check.is_held(self, environment):
+                sent = self.operators.order("resume", environment)
+                while sent.ended is None or self.scheduler.workers:
+                    moment = self.scheduler.next_at
+                    assert moment is not None, "an order is not answered"
+                    self.scheduler.run(moment)
 
     def _lose_marker(self) -> None:
         """A life cycle rule, or a hand that slipped."""
@@ -341,6 +368,7 @@ class History:
             points=self.scheduler.points,
             crashes=self.scheduler.crashes,
             spare=self.spinnaker.spare,
+            orders=len(self.operators.sent),
             trace=self.scheduler.trace,
         )
         found.violations = check.violations(self)

@@ -88,7 +88,7 @@ MUTANTS = (
     Mutant(
         name="no patrol",
         path=P + "tick.py",
-        old='    _attempt("the patrol", partial(patrol, world, now, period))\n',
+        old='    _attempt("the patrol", partial(patrol, world, moment, period))\n',
         new="",
     ),
     Mutant(
@@ -283,8 +283,8 @@ MUTANTS = (
     Mutant(
         name="two stale answers far apart are believed",
         path=R + "admit.py",
-        old='    return 0 < tick - int(answer.body["tick"]) <= NEAR and since_newest and answer.created <= apart',
-        new='    return 0 < tick - int(answer.body["tick"])',
+        old="        answers = [fact for fact in snapshot.under(prefix) if newest is None or fact.created > newest.created]",
+        new="        answers = snapshot.under(prefix)",
     ),
     Mutant(
         name="an older success is promoted after a newer",

@@ -29,6 +29,8 @@ class Total:
     stuck: int = 0
     spare: int = 0
     parked_wrongly: int = 0
+    forbidden: int = 0
+    orders: int = 0
     error: int = 0
     trace_sha256: str = ""
     seconds: float = 0.0
@@ -39,7 +41,7 @@ class Total:
 
     @property
     def violations(self) -> int:
-        return self.double + self.backward + self.lost + self.stuck + self.parked_wrongly + self.error
+        return self.double + self.backward + self.lost + self.stuck + self.parked_wrongly + self.forbidden + self.error
 
     def line(self) -> dict[str, Any]:
         found = asdict(self)
@@ -75,6 +77,7 @@ def play(seeds: range, off: frozenset[str]) -> Played:
         counts["points"] += verdict.points
         counts["crashes"] += verdict.crashes
         counts["spare"] += verdict.spare
+        counts["orders"] += verdict.orders
         counts.update({kind for kind, _ in verdict.violations})
         fewest = min(fewest or verdict.points, verdict.points)
         hashes.append(trace_hash(verdict))

@@ -33,6 +33,9 @@ environments:
     namespace: NAME-staging
     pipeline: {application: NAME, name: deploy-staging}
     requests: topic
+    on_failure: ON_FAILURE
+    operators: [ann@acme.example]
+    FREEZE
 """
 _PRODUCTION = """
   - name: production
@@ -41,7 +44,13 @@ _PRODUCTION = """
     on_newer: ON_NEWER
     pipeline: {application: NAME, name: deploy-production}
     requests: topic
+    on_failure: ON_FAILURE
+    operators: [ann@acme.example]
+    SOAK
 """
+FREEZE = "{cron: '2 9 * * *', lasts: 3m, timezone: UTC}"
+FROZEN = (120.0, 300.0)
+"""Seconds of the history: it begins at nine."""
 MALFORMED = b'{"verb": "deploy", "application": '
 _MANIFEST = json.dumps(
     {
@@ -62,6 +71,9 @@ class Kind:
     refs: tuple[str, ...] = (MAIN,)
     patterns: str = MAIN
     on_newer: str = "cancel_waiting"
+    on_failure: str = "nothing"
+    freeze: str = ""
+    soak: str = ""
     environments: tuple[str, ...] = ("staging", "production")
     second: bool = False
     """Another application lives in the same repository, of the same builds and images."""
@@ -86,6 +98,9 @@ class Kind:
             "IMAGE": IMAGE,
             "REFS": self.patterns,
             "ON_NEWER": self.on_newer,
+            "ON_FAILURE": self.on_failure,
+            "FREEZE": self.freeze,
+            "SOAK": self.soak,
         }
         text = _CATALOG + (_PRODUCTION if "production" in self.environments else "")
         for word, value in pairs.items():
@@ -103,6 +118,8 @@ KINDS = (
         patterns='"refs/tags/v*", "refs/heads/release/*"',
         refs=("refs/tags/v1", "refs/tags/v2", "refs/heads/release/a"),
     ),
+    Kind(name="holds on failure", on_failure="hold", freeze=f"freeze: [{FREEZE}]"),
+    Kind(name="rolls back on failure", on_failure="rollback", soak="for: 2m"),
     Kind(name="two in one repository", second=True),
 )
 

@@ -11,8 +11,9 @@ from tests.simulation.scheduler import Scheduler
 from tests.simulation.shop import namespace
 
 from downwind.adapters.memory_pipelines import MemoryPipelines
+from downwind.errors import Refused
 from downwind.local.cluster_policy import refuse_write
-from downwind.model.execution import FINISHED, read_execution
+from downwind.model.execution import FINISHED, Execution, read_execution
 from downwind.ports import PipelineConfig
 from downwind.reconcile.stamp import guard_name
 
@@ -29,6 +30,7 @@ class Applied:
     environment: str
     sequence: int
     execution: str
+    attempt: int
     at: float
 
 
@@ -154,14 +156,21 @@ class Spinnaker(MemoryPipelines):
         if self.answer_judgments:
             self.scheduler.after(self.fate.random.choice((20.0, 90.0, 400.0)), self._judge, identifier)
 
-    def _judge(self, identifier: str) -> None:
-        """A person answers."""
-        document = self.executions[identifier]
-        waiting = read_execution(document).judgment
+    def judge(self, execution: Execution, decision: str) -> None:
+        """Through Gate, by an operator's order."""
+        waiting = read_execution(self.executions[execution.id]).judgment
         if waiting is None:
-            return
-        stage = next(each for each in document["stages"] if each["id"] == waiting)
-        stop = self.fate.chance(0.1)
+            raise Refused(f"no judgment of execution {execution.id} waits for an answer")
+        self._answer(execution.id, stop=decision == "stop")
+
+    def _judge(self, identifier: str) -> None:
+        """A person answers in Deck."""
+        if read_execution(self.executions[identifier]).judgment is not None:
+            self._answer(identifier, stop=self.fate.chance(0.1))
+
+    def _answer(self, identifier: str, *, stop: bool) -> None:
+        document = self.executions[identifier]
+        stage = document["stages"][2]
         self._say(identifier, f"is judged: {'stop' if stop else 'continue'}")
         stage["context"]["judgmentStatus"] = "stop" if stop else "continue"
         if stop:
@@ -215,6 +224,7 @@ class Spinnaker(MemoryPipelines):
                 environment=ours["environment"],
                 sequence=int(ours["sequence"]),
                 execution=identifier,
+                attempt=int(ours["attempt"]),
                 at=self.scheduler.now,
             )
         )

@@ -73,11 +73,11 @@ def test_what_did_not_happen_is_found() -> None:
     assert violations(history) == []
     standing = history.spinnaker.applied[0]
     history.spinnaker.applied.append(
-        Applied(application="shop", environment="staging", sequence=1, execution="other", at=0)
+        Applied(application="shop", environment="staging", sequence=1, execution="other", attempt=0, at=0)
     )
     assert [kind for kind, _ in violations(history)] == ["double"]
     history.spinnaker.applied[:] = [
-        Applied(application="shop", environment="staging", sequence=2, execution="later", at=0),
+        Applied(application="shop", environment="staging", sequence=2, execution="later", attempt=0, at=0),
         standing,
     ]
     assert [kind for kind, _ in violations(history)] == ["backward"]
