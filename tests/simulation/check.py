@@ -14,7 +14,7 @@ from downwind.model.execution import read_execution
 from downwind.perform import look
 from downwind.reconcile import names
 from downwind.reconcile.facts import Snapshot, decode_body
-from downwind.reconcile.steps import Observe, Record, RenderBundle
+from downwind.reconcile.steps import Observe, Record, RenderBundle, SearchRollout
 
 if TYPE_CHECKING:
     from tests.simulation.history import History
@@ -99,6 +99,11 @@ def _automation(history: "History", application: str, environment: str) -> Itera
         began = document["buildTime"] / 1000 - START_SECONDS - history.skew
         if entry is None or entry["by"] not in {"push", "promotion", "on_failure"}:
             continue
+        retries = [
+            each["attempt"] for each in log.values() if each.get("verb") == "retry" and each["target"] == entry["n"]
+        ]
+        if retries and int(ours["attempt"]) >= min(retries):
+            continue  # an operator's
         first = min(claims.get((entry["n"], int(ours["attempt"])), [began]))
         held = [each for each in _holds(history, application, environment) if each[0] < first and began < each[1]]
         if any(each[2] != entry["n"] for each in held):
@@ -293,7 +298,8 @@ def _open(history: "History") -> Iterator[Found]:
 
 
 def due_now(history: "History") -> list[str]:
-    """What the rules would do this very moment with what is recorded; what Gate would say is not asked for. A held entry's
+    """What the rules would do this very moment with what is recorded; what Gate would say is not asked for (a held
+    claim asks on every tick). A held entry's
     bundle may be there for one revision and not for the other."""
     found = []
     for registered in history.registered:
@@ -302,7 +308,8 @@ def due_now(history: "History") -> list[str]:
         found += [
             f"{registered.application.name}: {type(step).__name__} {step.fact.name if isinstance(step, Record) else ''}"
             for step in look.decide(history.world, seen, history.clock()).steps
-            if not isinstance(step, Observe) and not (isinstance(step, RenderBundle) and history.two_revisions)
+            if not isinstance(step, Observe | SearchRollout)
+            and not (isinstance(step, RenderBundle) and history.two_revisions)
         ]
     return found
 
