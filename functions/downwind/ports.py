@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from downwind.model.channels import Channel
 from downwind.model.execution import Execution
+from downwind.model.notice import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,10 @@ class Store(Protocol):
     def read_all(self, names: Sequence[str]) -> list[StoredObject | None]: ...
 
     # Before `list`, which hides the type of that name from what follows it in the class.
-    def list_all(self, prefixes: Sequence[str], *, limit: int | None = None) -> list[list[StoredObject]]: ...
+    def list_all(
+        self, prefixes: Sequence[str], *, limit: int | Sequence[int] | None = None
+    ) -> list[list[StoredObject]]:
+        """`limit`: of every list, or one for each."""
 
     def list(self, prefix: str, *, limit: int | None = None, start: str | None = None) -> list[StoredObject]:
         """Objects whose names begin with `prefix`, ascending by name, from `start` (inclusive) on, at most `limit`."""
@@ -178,6 +183,27 @@ class Publisher(Protocol):
         """At once, at most `limit`: (ack id, attributes, data)."""
 
     def acknowledge(self, subscription: str, ack_ids: Sequence[str]) -> None: ...
+
+
+class Notifier(Protocol):
+    """A receiver of notices. Addresses come from the catalog or a secret, https only; redirects are not followed, answers are
+    read up to 1 MiB."""
+
+    def send(
+        self,
+        channel: Channel,
+        notice: Notice,
+        *,
+        receipt: str | None = None,
+        look: bool = False,
+        since: datetime | None = None,
+    ) -> str | None:
+        """Brings the message `notice.id` of that channel into the notice's state, all in one time-out; a receipt by which it
+        can be found again, where the receiver gives one. `receipt`: of an earlier state. `look`: an earlier send of this
+        message, at or after `since`, may have arrived: where the receiver can be asked it is asked before anything is sent.
+
+        UnknownOutcome only where the message may be there; TransientError: it is not. Misconfigured: credentials that do not
+        hold. Refused: it will never be taken."""
 
 
 class Secrets(Protocol):

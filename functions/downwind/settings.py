@@ -49,6 +49,8 @@ class Settings:
     """Who may hold and resume everything: addresses, and `group:` before a group's, with commas between; None: nobody."""
     person: str | None = None
     """Whose tokens the command line asks the local world for; only the local world sets it."""
+    notices_endpoint: str | None = None
+    """Stands for Slack, the code hosts and Google Chat; only the local world sets it."""
     local: bool = False
     timing: Timing = CLOUD_TIMING
 
@@ -75,6 +77,7 @@ _OPTIONAL = (
     "operate_url",
     "operators",
     "person",
+    "notices_endpoint",
 )
 
 
@@ -94,7 +97,14 @@ def read_settings(environment: Mapping[str, str], *, receives: bool = True) -> S
         ]
         problems += [
             f"DOWNWIND_{name.upper()} is for the local world (DOWNWIND_LOCAL=1) only"
-            for name in ("certs_url", "cloud_build_endpoint", "pubsub_endpoint", "registry_mirror", "person")
+            for name in (
+                "certs_url",
+                "cloud_build_endpoint",
+                "pubsub_endpoint",
+                "registry_mirror",
+                "person",
+                "notices_endpoint",
+            )
             if values[name]
         ]
     if local and environment.get("K_SERVICE"):

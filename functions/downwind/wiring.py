@@ -128,6 +128,11 @@ def make_world(settings: Settings) -> World:
             settings.project, prefix=settings.topic_prefix, endpoint=settings.pubsub_endpoint, timeout=timeout
         )
 
+    def notifier() -> Any:
+        from downwind.adapters.notifiers import Notifiers
+
+        return Notifiers(secrets, timeout=timeout, endpoint=settings.notices_endpoint, local=settings.local)
+
     lazy: Callable[[Callable[[], Any]], Any] = Lazy
     return World(
         ledger=store(settings.ledger_bucket),
@@ -141,6 +146,7 @@ def make_world(settings: Settings) -> World:
         renderer=lazy(renderer),
         pipelines=lazy(pipelines),
         publisher=lazy(publisher),
+        notifier=lazy(notifier),
         timing=settings.timing,
         monotonic=time.monotonic,
         side_by_side=side_by_side,

@@ -84,7 +84,7 @@ class Doomed:
         return call
 
 
-PORTS = ("repository", "builds", "registry", "pipelines", "publisher")
+PORTS = ("repository", "builds", "registry", "pipelines", "publisher", "notifier")
 BUCKETS = ("ledger", "work", "catalog", "bundles")
 
 

@@ -18,6 +18,7 @@ from tests.simulation.shop import KINDS, MALFORMED, REPOSITORY, SHORT_KINDS, TOP
 from tests.simulation.spinnaker import Spinnaker
 
 from downwind.adapters.memory_builds import MemoryBuilds
+from downwind.adapters.memory_notifier import MemoryNotifier
 from downwind.adapters.memory_publisher import MemoryPublisher
 from downwind.adapters.memory_registry import MemoryRegistry
 from downwind.adapters.memory_repository import MemoryRepository
@@ -85,6 +86,7 @@ class History:
         self.two_revisions = not calm and random.random() < 0.5
         self.skew = 0.0 if calm else random.choice((0.0, 30.0, -30.0, 240.0, -240.0))
         self.publisher = MemoryPublisher()
+        self.notifier = MemoryNotifier()
         self.pubsub = PubSub(self.scheduler, self.fate, self.publisher, self.clock)
         self.pubsub.handle = self._handle
         self.outside = Outside(
@@ -137,6 +139,8 @@ class History:
             renderer=_Engine(),
             pipelines=Port(self.points, "pipelines", self.spinnaker, effects=("start",)),
             publisher=Port(self.points, "publisher", self.publisher),
+            notifier=Port(self.points, "notifier", self.notifier, effects=("send",)),
+            deck=None,
             timing=CLOUD_TIMING,
             monotonic=lambda: self.scheduler.now,
             side_by_side=self.points.side_by_side,

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from downwind.adapters.gcs_calls import Budget, NotDone, RefusedByStore, ask, gcs_client
 from downwind.adapters.own_success import NONCE_REFUSALS, meant_by
-from downwind.adapters.store_limits import NONCE, check_name, check_new
+from downwind.adapters.store_limits import NONCE, check_name, check_new, limits
 from downwind.ports import NewObject, StoredObject
 
 __all__ = ["GcsStore", "gcs_client"]
@@ -57,9 +57,12 @@ class GcsStore:
     def read_all(self, names: Sequence[str]) -> list[StoredObject | None]:
         return self._read([(name, None) for name in names])
 
-    def list_all(self, prefixes: Sequence[str], *, limit: int | None = None) -> list[list[StoredObject]]:
+    def list_all(
+        self, prefixes: Sequence[str], *, limit: int | Sequence[int] | None = None
+    ) -> list[list[StoredObject]]:
         budget = Budget(self._timeout)
-        return self._side_by_side([partial(self._list, prefix, limit, None, budget) for prefix in prefixes])
+        lists = zip(prefixes, limits(limit, len(prefixes)), strict=True)
+        return self._side_by_side([partial(self._list, prefix, at_most, None, budget) for prefix, at_most in lists])
 
     def replace(self, new: NewObject, *, generation: int) -> StoredObject | None:
         return self._write(new, generation, Budget(self._timeout))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from downwind.adapters.memory_builds import MemoryBuilds
+from downwind.adapters.memory_notifier import MemoryNotifier
 from downwind.adapters.memory_pipelines import MemoryPipelines
 from downwind.adapters.memory_publisher import MemoryPublisher
 from downwind.adapters.memory_registry import MemoryRegistry
@@ -44,6 +45,7 @@ class MemoryWorld:
     builds: MemoryBuilds = field(default_factory=MemoryBuilds)
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
+    notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     pipelines: MemoryPipelines = field(init=False)
     ledger: MemoryStore = field(init=False)
     work: MemoryStore = field(init=False)
@@ -68,6 +70,7 @@ class MemoryWorld:
             renderer=PlainRenderer(),
             pipelines=self.pipelines,
             publisher=self.publisher,
+            notifier=self.notifier,
             timing=self.timing,
             monotonic=self.clock.monotonic,
             side_by_side=self.side_by_side,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from downwind.adapters.store_limits import check_name, check_new
+from downwind.adapters.store_limits import check_name, check_new, limits
 from downwind.errors import DownwindError
 from downwind.ports import NewObject, StoredObject
 
@@ -53,8 +53,11 @@ class MemoryStore:
         return self._round("read", [(name, partial(self._read, name, None)) for name in names])
 
     # `list_all` and `_round` stand before `list`, which hides the type of that name from what follows it in the class.
-    def list_all(self, prefixes: Sequence[str], *, limit: int | None = None) -> list[list[StoredObject]]:
-        return self._round("list", [(prefix, partial(self._list, prefix, limit, None)) for prefix in prefixes])
+    def list_all(
+        self, prefixes: Sequence[str], *, limit: int | Sequence[int] | None = None
+    ) -> list[list[StoredObject]]:
+        lists = zip(prefixes, limits(limit, len(prefixes)), strict=True)
+        return self._round("list", [(prefix, partial(self._list, prefix, at_most, None)) for prefix, at_most in lists])
 
     def _list(self, prefix: str, limit: int | None, start: str | None) -> list[StoredObject]:
         found: list[StoredObject] = []

@@ -3,6 +3,8 @@
 https://cloud.google.com/storage/docs/objects#naming and https://cloud.google.com/storage/quotas#objects
 """
 
+from collections.abc import Sequence
+
 from downwind.errors import Refused
 from downwind.ports import NewObject
 
@@ -36,3 +38,8 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def limits(limit: int | Sequence[int] | None, lists: int) -> list[int | None]:
+    """One for each list."""
+    return [limit] * lists if limit is None or isinstance(limit, int) else list(limit)

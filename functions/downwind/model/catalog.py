@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from downwind.model.channels import Channel
 from downwind.model.patterns import ref_matches
 
 
@@ -92,6 +93,7 @@ class Application:
     environments: tuple[Environment, ...]
     paths: tuple[str, ...] = ("**",)
     build: BuildRule | None = None
+    notify: tuple[Channel, ...] = ()
 
     def environment(self, name: str) -> Environment | None:
         return next((each for each in self.environments if each.name == name), None)
@@ -106,8 +108,10 @@ class Application:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """An application with what `app apply` found out: the catalog's generation and the id of its trigger."""
+    """An application with what `app apply` found out: the catalog's generation and the id of its trigger.
+    `silent_up_to`: channel name to the last generation that did not have it; entries that older ones made are not told."""
 
     application: Application
     generation: int
     trigger_id: str | None = None
+    silent_up_to: Mapping[str, int] = field(default_factory=dict)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from downwind.model import catalog
+from downwind.model.channels import Channel
 from downwind.model.cron import read_cron, read_length, read_timezone
 from downwind.model.fields import Fields, Invalid, Problem
 from downwind.model.patterns import NAME, OPERATOR
+from downwind.model.read_channels import read_channel
 
 API_VERSION = "downwind.dev/v1"
 _LENGTH_FORM = "a length such as 30m"
@@ -38,6 +40,8 @@ def read_application(document: Any) -> catalog.Application:
     images = tuple(_image(each) for each in top.children("images"))
     manifests = _manifests(top.child("manifests"))
     environments = tuple(_environment(each) for each in top.children("environments"))
+    address = repository.address if repository else ""
+    notify = tuple(read_channel(each, address) for each in top.children("notify"))
     if not images:
         top.problem("images", "is missing", "name at least one image that a release is made of")
     if not environments:
@@ -45,6 +49,8 @@ def read_application(document: Any) -> catalog.Application:
     top.done()
     _check_environments(environments, problems)
     _unique([image.name for image in images], "images", problems)
+    _unique([each.name for each in notify], "notify", problems)
+    _check_notify(notify, environments, problems)
     for index, environment in enumerate(environments):
         if manifests is None and environment.manifests is None:
             path = ("environments", index, "manifests")
@@ -59,6 +65,7 @@ def read_application(document: Any) -> catalog.Application:
         images=images,
         manifests=manifests or catalog.Manifests(),
         environments=environments,
+        notify=notify,
     )
 
 
@@ -212,6 +219,18 @@ def _check_environments(environments: tuple[catalog.Environment, ...], problems:
                 problems.append(
                     Problem(path=path, message="leads in a circle", fix="one environment must be fed by refs")
                 )
+
+
+def _check_notify(
+    notify: tuple[Channel, ...], environments: tuple[catalog.Environment, ...], problems: list[Problem]
+) -> None:
+    known = [each.name for each in environments]
+    for index, channel in enumerate(notify):
+        for place, name in enumerate(channel.environments):
+            if name not in known:
+                path = ("notify", index, "environments", place)
+                fix = f"environments are: {', '.join(known)}"
+                problems.append(Problem(path=path, message=f"{name!r} is not an environment", fix=fix))
 
 
 def _unique(names: list[str], field: str, problems: list[Problem]) -> None:

@@ -71,7 +71,12 @@ def registered(stored: StoredObject) -> Registered:
     except PermanentError as error:
         raise PermanentError(f"catalog {stored.name} (generation {stored.generation}): {error}") from error
     resolved = json.loads(stored.metadata.get("resolved", "{}"))
-    return Registered(application=application, generation=stored.generation, trigger_id=resolved.get("trigger"))
+    return Registered(
+        application=application,
+        generation=stored.generation,
+        trigger_id=resolved.get("trigger"),
+        silent_up_to=resolved.get("silent_up_to", {}),
+    )
 
 
 @lru_cache(maxsize=256)

@@ -34,7 +34,10 @@ def apply(world: World, application: Application, text: bytes) -> list[str]:
     world.catalog.create_all(
         [NewObject(name=each, data=b"", metadata=place if each.startswith("index/trigger/") else {}) for each in index]
     )
-    metadata = {"resolved": json.dumps({"trigger": trigger.id})} if trigger else {}
+    resolved: dict[str, object] = {"trigger": trigger.id} if trigger else {}
+    silent = _silent(application, old)
+    resolved |= {"silent_up_to": silent} if silent else {}
+    metadata = {"resolved": json.dumps(resolved)} if resolved else {}
     new = NewObject(name=name, data=text, metadata=metadata, content_type="application/yaml")
     written = world.catalog.replace(new, generation=old.generation if old else 0)
     if written is None:
@@ -46,6 +49,18 @@ def apply(world: World, application: Application, text: bytes) -> list[str]:
         for each in set(_stored_index(world, application.name)) - set(index):
             world.catalog.delete(each)
     return said
+
+
+def _silent(application: Application, old: StoredObject | None) -> dict[str, int]:
+    """A new channel hears nothing of what went before it: by name, the generation that stood when it came."""
+    if old is None:
+        return {}
+    try:
+        before = registered(old)
+    except PermanentError:
+        return {each.name: old.generation for each in application.notify}
+    known = {each.name: before.silent_up_to.get(each.name, 0) for each in before.application.notify}
+    return {each.name: known.get(each.name, old.generation) for each in application.notify}
 
 
 def delete(world: World, name: str) -> None:

@@ -10,7 +10,7 @@ from downwind.events.cloud_build import read_build
 from downwind.model.catalog import Environment, Registered
 from downwind.model.event import ImageReference
 from downwind.model.patterns import path_matches
-from downwind.perform import announce, bundles, ledger, order_effects
+from downwind.perform import announce, bundles, ledger, notify, order_effects
 from downwind.perform.world import World
 from downwind.ports import Trigger
 from downwind.reconcile import names
@@ -28,6 +28,7 @@ from downwind.reconcile.steps import (
     Compare,
     FindBuilds,
     Judge,
+    Notify,
     Observe,
     Record,
     RenderBundle,
@@ -84,6 +85,8 @@ class Effects:
                 self._search(step)
             case CancelRollout():
                 self._cancel(step)
+            case Notify():
+                notify.deliver(self.world, self.registered, step, self._create, self._drop_if_late)
             case Observe():
                 observe(self.world, self.snapshot, step.execution)
 

@@ -42,13 +42,11 @@ def record(store: Store, snapshot: Snapshot, *facts: NewFact) -> list[bool]:
 
 def load(store: Store, queries: Sequence[Query]) -> list[tuple[list[Fact], bool]]:
     """For each query its facts, ascending, and whether the list was cut at its limit."""
-    limit = max(query.limit for query in queries)
-    listed = store.list_all([query.prefix for query in queries], limit=limit)
-    cuts = [objects[: query.limit] for query, objects in zip(queries, listed, strict=True)]
-    facts = {fact.name: fact for fact in read_listed(store, [each for objects in cuts for each in objects])}
+    listed = store.list_all([query.prefix for query in queries], limit=[query.limit for query in queries])
+    facts = {fact.name: fact for fact in read_listed(store, [each for objects in listed for each in objects])}
     return [
-        ([facts[each.name] for each in cut], len(objects) >= query.limit)
-        for query, objects, cut in zip(queries, listed, cuts, strict=True)
+        ([facts[each.name] for each in objects], len(objects) >= query.limit)
+        for query, objects in zip(queries, listed, strict=True)
     ]
 
 

@@ -35,6 +35,7 @@ def _new(name: str, hints: Hints) -> NewObject:
         "commits": sorted(hints.commits),
         "requests": sorted(map(list, hints.requests)),
         "executions": sorted(hints.executions),
+        "notices": sorted(map(list, hints.notices)),
     }
     data = json.dumps(body).encode()
     return NewObject(name=name, data=data, metadata={"hints": data.decode()} if len(data) <= METADATA_LIMIT else {})
@@ -48,6 +49,7 @@ def read_hints(data: bytes | str) -> Hints:
         commits=frozenset(body.get("commits", ())),
         requests=frozenset((environment, identifier) for environment, identifier in body.get("requests", ())),
         executions=frozenset(body.get("executions", ())),
+        notices=frozenset((environment, n) for environment, n in body.get("notices", ())),
     )
 
 

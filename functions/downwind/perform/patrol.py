@@ -86,7 +86,7 @@ def _application(
     hints = Hints(refs=refs) | unmarked(registered, snapshot, orders, moment.now(world), world.timing)
     for execution in sorted(hints.executions):
         ask_execution(world, snapshot, execution)
-    left = reconcile(world, registered, hints, moment, tick=tick_id, snapshot=snapshot)
+    left = reconcile(world, registered, hints, moment, tick=tick_id, snapshot=snapshot, later=[])
     if left is not None:
         world.work.create(markers.of_round(application.name, f"patrol-{tick_id}", left))
 

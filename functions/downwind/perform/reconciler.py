@@ -12,7 +12,7 @@ from downwind.perform.moment import Moment
 from downwind.perform.world import World
 from downwind.reconcile.due import next_steps
 from downwind.reconcile.facts import Hints, RefTip, Snapshot
-from downwind.reconcile.steps import Announce, Due, Record, Step
+from downwind.reconcile.steps import Announce, Due, Notify, Record, Step
 from downwind.reconcile.wanted import wanted
 
 ROUNDS = 25
@@ -28,13 +28,15 @@ def reconcile(
     tick: int | None = None,
     snapshot: Snapshot | None = None,
     alongside: Callable[[], object] | None = None,
+    later: list[Callable[[], None]] | None = None,
 ) -> Hints | None:
     """Performs everything that is due for one application. None: nothing is open, its markers may go; else the part of the
     hints that the next run needs again (often none: most of what is open is found without).
 
     `snapshot` holds what the caller has asked already (tips, executions); without it all that is hinted at is asked here.
-    `alongside` is made together with the first reads. Raises only what `alongside` raises or a read of the ledger itself:
-    a step that fails is logged and left for the tick.
+    `alongside` is made together with the first reads. `later` takes the notices instead of sending them here: a slow chat
+    must not hold up a caller who has other applications to see to. Raises only what `alongside` raises or a read of the
+    ledger itself: a step that fails is logged and left for the tick.
     """
     asked: list[Callable[[], None]] = []
     if snapshot is None:
@@ -53,6 +55,9 @@ def reconcile(
         if not steps:
             break
         tried += steps
+        if later is not None and isinstance(steps[0], Notify):
+            later += [partial(effects.perform, each) for each in steps if isinstance(each, Notify)]
+            continue
         _perform(world, effects, registered, steps)
     left = sorted({type(step).__name__ for step in due.steps})
     if left:
@@ -81,9 +86,12 @@ def ask_execution(world: World, snapshot: Snapshot, identifier: str) -> None:
 
 
 def _now(steps: Iterable[Step]) -> list[Step]:
-    """Announcements come last, all in one round."""
+    """Announcements come after all else, in one round, and notices after those."""
     found = list(steps)
-    return [step for step in found if not isinstance(step, Announce)] or found
+    for last in (Announce | Notify, Notify):
+        if first := [step for step in found if not isinstance(step, last)]:
+            return first
+    return found
 
 
 def _perform(world: World, effects: Effects, registered: Registered, steps: list[Step]) -> None:
@@ -96,7 +104,9 @@ def _perform(world: World, effects: Effects, registered: Registered, steps: list
     if announcements:
         chains["announcements"] = [partial(effects.announce, announcements)]
     for index, step in enumerate(steps):
-        if not isinstance(step, Record | Announce):
+        if isinstance(step, Notify):
+            chains[f"notice {index}"] = [partial(effects.perform, step)]
+        elif not isinstance(step, Record | Announce):
             chains.setdefault(getattr(step, "environment", str(index)), []).append(partial(effects.perform, step))
 
     def follow(chain: list[Callable[[], None]]) -> None:

@@ -21,6 +21,10 @@ APPLICATIONS = 200
 """Applications reconciled in one run,"""
 BUDGET = 180.0
 """and seconds spent on them; the patrol has its own."""
+NOTICES = 16
+"""Notices sent side by side,"""
+NOTICES_BUDGET = 60.0
+"""and seconds after which no more are begun."""
 
 
 def time_of(published: str | None, now: datetime) -> datetime:
@@ -49,12 +53,14 @@ def tick(world: World, published: datetime) -> str:
     marked = _attempt("the markers", partial(_marked, world)) or {}
     replays = [each.name for each in marked.pop(replay.FOLDER, [])]
     marked.pop(parking.PARKED, None)
-    done = _open(world, marked, moment, period)
+    notices: list[Callable[[], None]] = []
+    done = _open(world, marked, moment, period, notices)
     replayed = replay.replay_all(world, turn(replays, period, replay.LIMIT))
     _attempt("untold messages", partial(parking.find_untold, world, period))
     _attempt("what is parked", partial(parking.tell_waiting, world, now))
     _attempt("the patrol", partial(patrol, world, moment, period))
     dead = parking.dead_letters(world)
+    _notify(world, notices)
     return f"{done} applications, {replayed} replays, {dead} dead letters"
 
 
@@ -79,19 +85,41 @@ def _marked(world: World) -> dict[str, list[StoredObject]]:
     return groups
 
 
-def _open(world: World, marked: Mapping[str, Sequence[StoredObject]], moment: Moment, tick_id: int) -> int:
+def _notify(world: World, notices: Sequence[Callable[[], None]]) -> None:
+    """Last, and not for long: nothing else waits for them. What does not fit in is the next tick's."""
+    began = world.monotonic()
+    for start in range(0, len(notices), NOTICES):
+        if world.monotonic() - began > NOTICES_BUDGET:
+            break
+        world.side_by_side(notices[start : start + NOTICES])
+
+
+def _open(
+    world: World,
+    marked: Mapping[str, Sequence[StoredObject]],
+    moment: Moment,
+    tick_id: int,
+    notices: list[Callable[[], None]],
+) -> int:
     """Reconciles every application with a marker."""
     began = world.monotonic()
     done = 0
     for name in turn(sorted(marked), tick_id, APPLICATIONS):
         if world.monotonic() - began > BUDGET:
             break
-        _application(world, name, marked[name], moment.fresh(world), tick_id)
+        _application(world, name, marked[name], moment.fresh(world), tick_id, notices)
         done += 1
     return done
 
 
-def _application(world: World, name: str, listed: Sequence[StoredObject], moment: Moment, tick_id: int) -> None:
+def _application(
+    world: World,
+    name: str,
+    listed: Sequence[StoredObject],
+    moment: Moment,
+    tick_id: int,
+    notices: list[Callable[[], None]],
+) -> None:
     """One application that can't be read must not stop the others: its markers stand, the next tick tries again."""
     try:
         found, may_go = markers.read(world, listed, moment.created)
@@ -99,7 +127,7 @@ def _application(world: World, name: str, listed: Sequence[StoredObject], moment
         for each in found.values():
             hints |= each
         (registered,) = applications.read(world.catalog, [name]) or [None]
-        left = reconcile(world, registered, hints, moment, tick=tick_id) if registered else None
+        left = reconcile(world, registered, hints, moment, tick=tick_id, later=notices) if registered else None
         markers.close(world, name, tick_id, found, may_go, left)
         if left is not None and moment.late(world):
             # Another tick may have taken the markers away that still stood when this one began.

@@ -208,6 +208,8 @@ def _entry_lines(world: World, found: View, entry: LogEntry, fact: Fact) -> Iter
     )
     yield line_of(fact)
     queries = [Query(prefix=names.rollout(application, environment, entry.n), limit=FACT_LIMIT)]
+    if found.registered.application.notify:
+        queries.append(Query(prefix=names.notices_of(application, environment, entry.n), limit=FACT_LIMIT))
     if entry.ref is not None and entry.object is not None:
         queries.append(Query(prefix=names.tip(application, environment, entry.ref, entry.object), limit=20))
     for facts, _ in ledger.load(world.ledger, queries):

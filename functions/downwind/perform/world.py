@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from downwind.errors import DownwindError
-from downwind.ports import Builds, Pipelines, Publisher, Registry, Renderer, Repository, Store
+from downwind.ports import Builds, Notifier, Pipelines, Publisher, Registry, Renderer, Repository, Store
 from downwind.timing import Timing
 
 SideBySide = Callable[[Sequence[Callable[[], Any]]], list[Any]]
@@ -25,6 +25,7 @@ class World:
     renderer: Renderer
     pipelines: Pipelines
     publisher: Publisher
+    notifier: Notifier
     timing: Timing
     monotonic: Callable[[], float]
     """Seconds; only differences count."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from downwind.model.catalog import Environment, Registered
 from downwind.model.cron import frozen_until
-from downwind.reconcile import names
+from downwind.reconcile import names, notices
 from downwind.reconcile.admit import admit_promotion, admit_tip
 from downwind.reconcile.facts import Snapshot
 from downwind.reconcile.failures import admit_failure
@@ -72,6 +72,7 @@ def next_steps(
     for environment in application.environments:
         _environment(registered, environment, snapshot, now, timing, admitted)
     _announce(snapshot, admitted)
+    notices.collect(registered, snapshot, now, timing, admitted)
     records = [step for step in admitted.steps if _is_missing(step, snapshot)]
     others = [step for step in admitted.steps if not isinstance(step, Record | First)]
     return Due(steps=(*records, *firsts, *_newest_start_only(others)), waits=tuple(admitted.waits), open=admitted.open)

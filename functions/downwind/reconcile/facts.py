@@ -77,6 +77,8 @@ class Hints:
     """(environment, request id)"""
     executions: frozenset[str] = frozenset()
     """Of which something was heard that is not written down yet."""
+    notices: frozenset[tuple[str, int]] = frozenset()
+    """(environment, sequence) of which a channel is still to be told"""
 
     def __or__(self, other: "Hints") -> "Hints":
         return Hints(
@@ -84,6 +86,7 @@ class Hints:
             commits=self.commits | other.commits,
             requests=self.requests | other.requests,
             executions=self.executions | other.executions,
+            notices=self.notices | other.notices,
         )
 
 

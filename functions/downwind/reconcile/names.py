@@ -121,6 +121,20 @@ def judgment(application: str, name: str, number: int, stage: str) -> str:
     return f"{rollout(application, name, number)}judgment.{encode(stage)}"
 
 
+def notices(application: str, name: str) -> str:
+    """Beside the rollouts, not among them: the list that reads rollouts has no room for what channels were told."""
+    return f"{environment(application, name)}notice/"
+
+
+def notices_of(application: str, name: str, number: int) -> str:
+    return f"{notices(application, name)}{down(number)}/"
+
+
+def notice_id(application: str, name: str, number: int, channel: str) -> str:
+    """Of one message, whatever its state; made anew it is the same, so that a receiver can tell a repeat."""
+    return digest_of(application, name, str(number), channel)[:40]
+
+
 def request(application: str, name: str, identifier: str) -> str:
     return f"{requests(application, name)}{digest_of(identifier)}/"
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from downwind.model.channels import Channel
+from downwind.model.notice import State
 from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Hints, NewFact
 
@@ -169,6 +171,25 @@ class Announce:
     fact: Fact
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Bring a channel's message of entry n to a state. Its facts stand under `prefix`, named by `phase`; `receipt` is what the
+    channel gave for an earlier state. `look`: an earlier send may have arrived, ask the receiver first; `since`: that was
+    claimed then."""
+
+    environment: str
+    n: int
+    channel: Channel
+    prefix: str
+    phase: str
+    state: State
+    epoch: int
+    fields: Mapping[str, str]
+    receipt: str | None = None
+    look: bool = False
+    since: datetime | None = None
+
+
 Step = (
     Record
     | Append
@@ -184,6 +205,7 @@ Step = (
     | CancelRollout
     | Observe
     | Announce
+    | Notify
 )
 
 

@@ -17,6 +17,8 @@ ROLLOUT_LIMIT = 200
 """Objects, not rollouts: some twenty rollouts or more."""
 WHOLE_LIMIT = 2000
 """Objects of one rollout: while Gate is down, each tick that takes over adds a claim."""
+NOTICE_LIMIT = 1000
+"""Objects: two for each state of a message, and two more for each attempt that failed."""
 REF_LIMIT = 20
 FACT_LIMIT = 200
 
@@ -34,6 +36,10 @@ def wanted(registered: Registered, snapshot: Snapshot) -> tuple[Query, ...]:
     for environment in application.environments:
         queries[names.log(application.name, environment.name)] = LOG_LIMIT
         queries[names.rollouts(application.name, environment.name)] = ROLLOUT_LIMIT
+        if application.notify:
+            queries[names.notices(application.name, environment.name)] = NOTICE_LIMIT
+    for name, n in sorted(snapshot.hints.notices):
+        queries[names.notices_of(application.name, name, n)] = FACT_LIMIT
     for commit in sorted(snapshot.hints.commits):
         queries.update(_release(registered, commit))
     for name, identifier in sorted(snapshot.hints.requests):

@@ -223,6 +223,17 @@ _FACTS: dict[str, Callable[[Body], str]] = {
     "parked": lambda body: f"parked: {body['reason']}",
     "replayed": _replayed,
     "announced": lambda body: f"announced on deliveries{': ' + body['type'] if body.get('type') else ''}",
+    "notice-claim": lambda body: (
+        f"word of {_rollout(body)} ({body['state']}) to {body['channel']} claimed, so that nobody else sends it"
+        f" (epoch {body['epoch']})"
+    ),
+    "notice-sent": lambda body: f"{body['channel']} was told of {_rollout(body)}: {body['state']}",
+    "notice-failed": lambda body: (
+        f"{body['channel']} did not take word of {_rollout(body)} ({body['state']}): {body['reason']}"
+    ),
+    "notice-dropped": lambda body: (
+        f"{body['channel']} is not told of {_rollout(body)} ({body['state']}): {body['reason']}"
+    ),
     "pointer": lambda _: "a pointer from one name to another",
 }
 KINDS = tuple(_FACTS)
@@ -243,4 +254,5 @@ _STEPS: dict[type, Callable[[Any], str]] = {
     steps.CancelRollout: lambda step: f"{step.environment} {step.n} is to be cancelled: {step.reason}",
     steps.Observe: lambda step: f"Spinnaker is to be asked for execution {step.execution}",
     steps.Announce: lambda step: f"{step.type} is to be announced",
+    steps.Notify: lambda step: f"{step.channel.name} is to be told of {step.environment} {step.n}: {step.state}",
 }

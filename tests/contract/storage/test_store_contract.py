@@ -150,6 +150,7 @@ def test_list_from_a_start_and_up_to_a_limit(store: Store) -> None:
 
 def test_list_all_answers_for_each_prefix_in_order(store: Store) -> None:
     store.create_all([new("a/1"), new("a/2"), new("b/1")])
+    assert [len(each) for each in store.list_all(["b/", "none/", "a/"], limit=[2, 1, 1])] == [1, 0, 1]
     lists = store.list_all(["b/", "none/", "a/"], limit=1)
     assert [[one.name for one in found] for found in lists] == [["b/1"], [], ["a/1"]]
 

@@ -55,6 +55,27 @@ def reader_says(document: Any) -> bool:
 
 
 ELSEWHERE = {"address": "https://github.com/acme/deploy.git"}
+CHANNELS: dict[str, dict[str, Any]] = {
+    "commit-status": {"name": "commits", "to": "commit-status", "credentials": "github"},
+    "github-deployments": {"name": "deployments", "to": "github-deployments", "credentials": "github"},
+    "slack": {"name": "ops", "to": "slack", "channel": "C0123456789", "credentials": "slack"},
+    "google-chat": {"name": "space", "to": "google-chat", "space": "spaces/AAAA"},
+    "teams": {"name": "team", "to": "teams", "credentials": "teams"},
+    "webhook": {"name": "hook", "to": "webhook", "address": "https://hooks.acme.example/downwind"},
+    "mail": {
+        "name": "mail",
+        "to": "mail",
+        "server": "smtp.acme.example:587",
+        "sender": "downwind@acme.example",
+        "recipients": ["sre@acme.example"],
+    },
+}
+
+
+def without(channel: dict[str, Any], field: str) -> dict[str, Any]:
+    return {name: value for name, value in channel.items() if name != field}
+
+
 GOOD: list[list[Change]] = [
     [],
     [("paths", DELETE), ("build", DELETE)],
@@ -79,6 +100,16 @@ GOOD: list[list[Change]] = [
     [("manifests", {"path": "deploy", "parts": {}, "repository": None, "ref": None})],
     [("manifests", {"path": None, "parts": {"full": "deploy"}})],
     [("manifests", DELETE), ("environments.0.manifests", {"path": "a"}), ("environments.1.manifests", {"path": "b"})],
+    [("notify", None)],
+    *([("notify", [channel])] for channel in CHANNELS.values()),
+    [
+        (
+            "notify",
+            [CHANNELS["mail"] | {"when": None, "environments": None, "text": None, "link": None, "subject": None}],
+        )
+    ],
+    [("notify", [CHANNELS["slack"] | {"text": "{{{status}}}", "link": "https://deck.acme.example/#/{execution}"}])],
+    [("notify", [CHANNELS["commit-status"] | {"host": "gitlab", "repository": "https://git.acme.example/a/b"}])],
 ]
 BAD: list[list[Change]] = [
     [("apiVersion", "downwind.dev/v2")],
@@ -151,6 +182,37 @@ BAD: list[list[Change]] = [
     [("environments.1.freeze.0.lasts", DELETE)],
     [("environments.1.manifests", {"path": "a", "parts": {"full": "b"}})],
     [("environments.1.manifests", {})],
+    [("notify", CHANNELS["slack"])],
+    *([("notify", [channel | {"zzz": 1}])] for channel in CHANNELS.values()),
+    *([("notify", [without(channel, "to")])] for channel in CHANNELS.values()),
+    *([("notify", [without(channel, "name")])] for channel in CHANNELS.values()),
+    *(
+        [("notify", [without(channel, field)])]
+        for channel in CHANNELS.values()
+        for field in set(channel) & {"channel", "space", "address", "server", "sender", "recipients"}
+    ),
+    *([("notify", [without(CHANNELS[kind], "credentials")])] for kind in ("commit-status", "slack", "teams")),
+    [("notify", [CHANNELS["slack"] | {"to": "pager"}])],
+    [("notify", [CHANNELS["slack"] | {"space": "spaces/A"}])],
+    [("notify", [CHANNELS["slack"] | {"channel": "#ops"}])],
+    [("notify", [CHANNELS["slack"] | {"when": "always"}])],
+    [("notify", [CHANNELS["slack"] | {"credentials": "xoxb 1"}])],
+    [("notify", [CHANNELS["slack"] | {"text": "{user}"}])],
+    [("notify", [CHANNELS["slack"] | {"text": "{status"}])],
+    [("notify", [CHANNELS["slack"] | {"text": " "}])],
+    [("notify", [CHANNELS["slack"] | {"link": "http://deck.acme.example/"}])],
+    [("notify", [CHANNELS["slack"] | {"link": "https://{execution}/"}])],
+    [("notify", [CHANNELS["slack"] | {"link": "https://deck.acme.example/{link}"}])],
+    [("notify", [CHANNELS["commit-status"] | {"context": "{status}"}])],
+    [("notify", [CHANNELS["commit-status"] | {"host": "gitea"}])],
+    [("notify", [CHANNELS["commit-status"] | {"repository": "https://github.com/shop"}])],
+    [("notify", [CHANNELS["google-chat"] | {"credentials": "x"}])],
+    [("notify", [CHANNELS["webhook"] | {"address": "http://hooks.acme.example/"}])],
+    [("notify", [CHANNELS["mail"] | {"recipients": []}])],
+    [("notify", [CHANNELS["mail"] | {"recipients": ["a@b\r\nBcc: c@d"]}])],
+    [("notify", [CHANNELS["mail"] | {"sender": "Downwind <a@b>"}])],
+    [("notify", [CHANNELS["mail"] | {"server": "smtp.acme.example"}])],
+    [("notify", [CHANNELS["mail"] | {"subject": "{nobody}"}])],
 ]
 ONLY_THE_READER_KNOWS: list[list[Change]] = [
     [("images", [{"name": "gcr.io/acme/shop"}, {"name": "gcr.io/acme/shop"}])],
@@ -160,6 +222,9 @@ ONLY_THE_READER_KNOWS: list[list[Change]] = [
     [("environments.1.freeze.0.cron", "0 25 * * FRI")],
     [("environments.1.freeze.0.lasts", "32d")],
     [("environments.1.freeze.0.timezone", "Europe/Atlantis")],
+    [("notify", [CHANNELS["slack"], CHANNELS["mail"] | {"name": "ops"}])],
+    [("notify", [CHANNELS["slack"] | {"environments": ["nowhere"]}])],
+    [("notify", [CHANNELS["commit-status"] | {"repository": "https://git.acme.example/a/b"}])],
 ]
 
 
@@ -198,9 +263,9 @@ def test_what_is_no_mapping_is_refused_by_both(document: Any) -> None:
 def test_the_schema_names_every_field_that_the_reader_knows() -> None:
     """An unknown field makes the reader list the known ones."""
 
-    def known(*path: str) -> set[str]:
+    def known(*path: str, more: Change = ("paths", None)) -> set[str]:
         with pytest.raises(Invalid) as caught:
-            read_application(changed((".".join([*path, "zzzzzzzz"]), "x")))
+            read_application(changed(more, (".".join([*path, "zzzzzzzz"]), "x")))
         fixes = [each.fix for each in caught.value.problems if each.path[-1:] == ("zzzzzzzz",)]
         match = re.fullmatch(r"known here: (.*)", fixes[0])
         assert match, fixes
@@ -215,3 +280,7 @@ def test_the_schema_names_every_field_that_the_reader_knows() -> None:
     assert known("environments", "0") == set(defs["environment"]["properties"])
     assert known("environments", "0", "pipeline") == set(defs["environment"]["properties"]["pipeline"]["properties"])
     assert known("environments", "1", "freeze", "0") == set(defs["freeze"]["properties"])
+    common = set(defs["channel"]["properties"])
+    for kind in defs["channel"]["oneOf"]:
+        channel = CHANNELS[kind["properties"]["to"]["const"]]
+        assert known("notify", "0", more=("notify", [channel])) == common | set(kind["properties"])

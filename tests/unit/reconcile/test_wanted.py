@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
+from downwind.model.channels import Channel, Teams
 from downwind.reconcile import names
 from downwind.reconcile.admit import LINKS, ROUNDS_IN_HANDLER
 from downwind.reconcile.facts import Hints
@@ -38,6 +39,19 @@ def release(given: Any, commit: str) -> set[str]:
 def test_without_a_hint_the_environments_are_read_and_nothing_else(given: Any) -> None:
     assert listed(given) == environments()
     assert asked(given) == set()
+
+
+def test_what_channels_were_told_is_read_where_there_are_any(given: Any) -> None:
+    given.change(notify=(Channel(name="ops", target=Teams()),))
+    told = {names.notices("shop", name) for name in ("staging", "production")}
+    assert listed(given) == environments() | told
+    assert asked(given) == set()
+
+
+def test_a_message_that_is_still_to_be_told_has_a_list_of_its_own(given: Any) -> None:
+    given.change(notify=(Channel(name="ops", target=Teams()),))
+    given.snapshot.hints = Hints(notices=frozenset({("staging", 3)})) | Hints(notices=frozenset({("staging", 4)}))
+    assert {names.notices_of("shop", "staging", n) for n in (3, 4)} <= listed(given)
 
 
 def test_what_the_hints_name_is_read_in_the_same_round(given: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from downwind.model.channels import Channel, Teams
 from downwind.reconcile import words
 from downwind.reconcile.facts import Fact, NewFact
 from downwind.reconcile.steps import (
@@ -14,6 +15,7 @@ from downwind.reconcile.steps import (
     Compare,
     FindBuilds,
     Judge,
+    Notify,
     Observe,
     Record,
     RenderBundle,
@@ -33,6 +35,7 @@ NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 ENTRY = {"kind": "entry", "environment": "staging", "n": 3, "commit": A}
 PUSH = {"kind": "push", "repository": "github.com/acme/shop", "ref": "refs/heads/main"}
 ENDED = {"kind": "ended", "execution": "01ABC", "status": "SUCCEEDED", "fence": "passed"}
+NOTICE = {"environment": "staging", "n": 3, "channel": "ops", "state": "failed", "epoch": 2, "reason": "503"}
 
 FACTS: list[tuple[dict[str, Any], str]] = [
     (PUSH | {"before": A, "after": B}, "refs/heads/main of github.com/acme/shop was pushed from aaaaaaa to bbbbbbb"),
@@ -240,6 +243,13 @@ FACTS: list[tuple[dict[str, Any], str]] = [
     ),
     ({"kind": "announced"}, "announced on deliveries"),
     ({"kind": "announced", "type": "dev.downwind.x.v1"}, "announced on deliveries: dev.downwind.x.v1"),
+    (
+        NOTICE | {"kind": "notice-claim"},
+        "word of staging 3 (failed) to ops claimed, so that nobody else sends it (epoch 2)",
+    ),
+    (NOTICE | {"kind": "notice-sent"}, "ops was told of staging 3: failed"),
+    (NOTICE | {"kind": "notice-failed"}, "ops did not take word of staging 3 (failed): 503"),
+    (NOTICE | {"kind": "notice-dropped"}, "ops is not told of staging 3 (failed): 503"),
     ({"kind": "pointer"}, "a pointer from one name to another"),
     ({"kind": "rollforward"}, "a fact of kind rollforward, which this version does not know"),
     ({"kind": "push"}, "a fact of kind push, in a form that this version does not know"),
@@ -300,6 +310,19 @@ STEPS: list[tuple[Step, str]] = [
     (
         Announce(type="dev.downwind.x.v1", fact=Fact(name="x", body={}, created=NOW)),
         "dev.downwind.x.v1 is to be announced",
+    ),
+    (
+        Notify(
+            environment="staging",
+            n=3,
+            channel=Channel(name="ops", target=Teams()),
+            prefix="p",
+            phase="ended",
+            state="failed",
+            epoch=1,
+            fields={},
+        ),
+        "ops is to be told of staging 3: failed",
     ),
 ]
 
