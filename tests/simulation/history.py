@@ -75,9 +75,11 @@ class History:
     ) -> None:
         self.seed = seed
         self.random = random = Random(seed)
-        self.short = fate is None and seed % 10 != 0
+        self.short = fate is None and seed % 40 != 0
+        self.tiny = self.short and seed % 8 != 0
+        """Most days are short, so that there can be many: one push or two, one environment, little noise."""
         self.kind = kind or random.choice(SHORT_KINDS if self.short else KINDS)
-        self.on_call = fate is None and random.random() < 0.2
+        self.on_call = fate is None and not self.tiny and random.random() < 0.3
         rates = Rates(dies=0.25) if self.on_call else Rates()
         self.fate = fate or Fate(random, rates, gentle="doubles" in off)
         self.scheduler = Scheduler()
@@ -98,6 +100,7 @@ class History:
             builds=MemoryBuilds(),
             registry=MemoryRegistry(),
         )
+        self.outside.quiet = self.tiny
         self.spinnaker = Spinnaker(
             self.scheduler,
             self.fate,
@@ -218,7 +221,7 @@ class History:
         self._plan()
         horizon = self.random.choice((300.0, 420.0, 600.0))
         if self.short:
-            horizon = 290.0 if self.on_call else 150.0
+            horizon = 290.0 if self.on_call else 100.0 if self.tiny else 150.0
         minutes = 1
         while minutes * PERIOD < horizon:
             self.scheduler.run(minutes * PERIOD)
@@ -237,11 +240,14 @@ class History:
         return self.verdict()
 
     def _plan(self) -> None:
-        """What people do and when. Most days are short, so that there can be many."""
+        """What people do and when."""
         random, outside, after = self.random, self.outside, self.scheduler.after
         refs = self.kind.refs
         at = 1.0
-        for _ in range(random.randrange(1, 3) if self.short else random.randrange(2, 5)):
+        pushes = (
+            random.choice((1, 1, 2)) if self.tiny else random.randrange(1, 3) if self.short else random.randrange(2, 5)
+        )
+        for _ in range(pushes):
             after(at, outside.push, random.choice(refs), random.random() < 0.12)
             at += random.choice((0.3, 2.0, 20.0, 90.0))
         span = 120.0 if self.short else 300.0

@@ -125,6 +125,8 @@ class Outside:
     seen_builds: set[str] = field(default_factory=set)
     unannounced: bool = False
     """Was there a push that nobody told of?"""
+    quiet: bool = False
+    """Are builds told of only when they end, and images only where somebody waits for that?"""
     announces_builds: bool = True
     """False: nobody builds for now"""
 
@@ -193,10 +195,11 @@ class Outside:
     def _run(self, identifier: str, commit: str) -> None:
         self.seen_builds.add(identifier)
         self.scheduler.trace.append(f"{self.scheduler.now:.3f} build {identifier[-4:]} of {_short(commit)} begins")
-        self._tell(identifier, "QUEUED", {})
-        took = 20 + self.fate.latency() * self.fate.random.choice((100, 800, 3000))
+        if not self.quiet:
+            self._tell(identifier, "QUEUED", {})
+            self.scheduler.after(1, self._tell, identifier, "WORKING", {})
+        took = 20 + self.fate.latency() * self.fate.random.choice((100, 100, 800) if self.quiet else (100, 800, 3000))
 
-        self.scheduler.after(1, self._tell, identifier, "WORKING", {})
         if commit in self.failed:
             self.scheduler.after(took, self._tell, identifier, "FAILURE", {})
         else:
@@ -214,7 +217,8 @@ class Outside:
         self.registry._images[IMAGE, digest] = {"org.opencontainers.image.revision": commit}
         self.built.setdefault(commit, digest)
         self.scheduler.trace.append(f"{self.scheduler.now:.3f} image of {_short(commit)} is {digest[:19]}")
-        if not self.kind.tagged or not self.fate.chance(self.fate.rates.unannounced):
+        heard = not self.fate.chance(self.fate.rates.unannounced) if self.kind.tagged else not self.quiet
+        if heard:
             self.pubsub.publish("image", image_body(commit, digest))
         return digest
 

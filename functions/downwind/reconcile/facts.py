@@ -13,6 +13,7 @@ from downwind.errors import PermanentError
 from downwind.model.execution import Execution
 
 VERSION = 1
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 T = TypeVar("T")
 
 
@@ -34,7 +35,7 @@ class Fact:
 
 
 def encode_body(body: Mapping[str, Any]) -> bytes:
-    return json.dumps({"v": VERSION, **body}, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode({"v": VERSION, **body}).encode()
 
 
 @lru_cache(maxsize=4096)
@@ -54,6 +55,7 @@ def decode_body(name: str, data: bytes | str) -> Mapping[str, Any]:
     return body
 
 
+@lru_cache(maxsize=8192)
 def _group(name: str) -> str:
     """Kind and hash: all facts of one environment, release, build or event stand in one group."""
     return "/".join(name.split("/", 2)[:2])
