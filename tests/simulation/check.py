@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.operators import STRANGER
@@ -14,7 +14,7 @@ from downwind.model.execution import read_execution
 from downwind.perform import look
 from downwind.reconcile import names
 from downwind.reconcile.facts import Snapshot, decode_body
-from downwind.reconcile.steps import Observe, Record, RenderBundle, SearchRollout
+from downwind.reconcile.steps import FindBuilds, Observe, Record, RenderBundle, ResolveImage, SearchRollout
 
 if TYPE_CHECKING:
     from tests.simulation.history import History
@@ -298,17 +298,17 @@ def _open(history: "History") -> Iterator[Found]:
 
 
 def due_now(history: "History") -> list[str]:
-    """What the rules would do this very moment with what is recorded; what Gate would say is not asked for (a held
-    claim asks on every tick). A held entry's
+    """What the rules would have done on the last tick with what is recorded; nobody else is asked. A held entry's
     bundle may be there for one revision and not for the other."""
     found = []
+    last_tick = START + timedelta(seconds=history.scheduler.now // 60 * 60)
     for registered in history.registered:
         seen = look.View(registered=registered, snapshot=Snapshot())
         look.load(history.world, seen)
         found += [
             f"{registered.application.name}: {type(step).__name__} {step.fact.name if isinstance(step, Record) else ''}"
-            for step in look.decide(history.world, seen, history.clock()).steps
-            if not isinstance(step, Observe | SearchRollout)
+            for step in look.decide(history.world, seen, last_tick).steps
+            if not isinstance(step, Observe | SearchRollout | ResolveImage | FindBuilds)
             and not (isinstance(step, RenderBundle) and history.two_revisions)
         ]
     return found

@@ -299,19 +299,23 @@ class History:
         self._quiet()
         self.unsettled = [] if self.lost_markers else check.due_now(self)
         self._replay_dead_letters()
-        self._resume_all()
+        for _ in range(10):
+            self._resume_all()
+            self._to_the_end()
+            told = not (self.outside.unannounced or self.lost_markers or self.pubsub.dropped)
+            if told and check.unadmitted(self):
+                self.unsettled.append("a push that was told of is not in the log, and only the patrol could find it")
+            elif check.unadmitted(self) or self.lost_markers:
+                self.lost_markers = 0
+                self._jump_to_patrol()  # a push that nobody announced, work that no marker tells of
+                self._to_the_end()
+            if not any(check.is_held(self, environment) for environment in (None, *self.kind.environments)):
+                return
+
+    def _to_the_end(self) -> None:
         for _ in range(60):
             if self._ended():
-                break
-            self._minute()
-        told = not (self.outside.unannounced or self.lost_markers or self.pubsub.dropped)
-        if told and check.unadmitted(self):
-            self.unsettled.append("a push that was told of is not in the log, and only the patrol could find it")
-        elif check.unadmitted(self) or self.lost_markers:
-            self._jump_to_patrol()  # a push that nobody announced, work that no marker tells of
-        for _ in range(60):
-            if self._ended():
-                break
+                return
             self._minute()
 
     def _replay_dead_letters(self) -> None:

@@ -127,14 +127,16 @@ def read_log(application: Application, environment: Environment, snapshot: Snaps
 
 
 def standing_hold(application: Application, environment: Environment, snapshot: Snapshot) -> Hold | None:
-    """Of the environment itself, else of everything."""
+    """Of the environment itself, else of everything. One that automation has set lets its own rollback by, so there the hold
+    over everything comes first."""
     log = read_log(application, environment, snapshot)
-    if log and log[0].hold is not None:
-        return log[0].hold
+    own = log[0].hold if log else None
+    if own is not None and own.by != "on_failure":
+        return own
     over_all = snapshot.under(names.ALL_HOLDS)
     body = over_all[0].body if over_all else None
     if body is None or body["verb"] != "hold":
-        return None
+        return own
     return Hold(n=None, by="operator", who=body["who"], why=body["why"])
 
 

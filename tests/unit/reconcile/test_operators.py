@@ -395,3 +395,14 @@ def test_an_order_to_promote_passes_the_soak_time(soaking: Any) -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(60, "1m"), (5400, "90m"), (7200, "2h"), (172800, "2d")])
 def test_a_length_is_said_as_the_catalog_writes_it(seconds: int, text: str) -> None:
     assert length(seconds) == text
+
+
+def test_an_automatic_rollback_is_stopped_by_a_hold_over_everything_beside_its_own(given: Any) -> None:
+    """Found by the simulator: a stalled tick appended the rollback after everything was held."""
+    more: dict[str, Any] = {"bundle": "content-a", "parts": ["manifests"], "target": 1, "newest_rollback": 3}
+    given.entry(3, A, by="on_failure", verb="rollback", hold=HOLD | {"n": 3, "by": "on_failure", "who": None}, **more)
+    assert triggered(given) == [3]
+    given.fact(names.all_hold(1), kind="all-hold", n=1, verb="hold", who="ann", why=None, request="r")
+    assert triggered(given) == []
+    given.fact(names.all_hold(2), kind="all-hold", n=2, verb="resume", who="ann", why=None, request="s")
+    assert triggered(given) == [3]
