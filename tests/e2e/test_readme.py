@@ -54,7 +54,7 @@ class Shell:
 
     def __init__(self, home: Path) -> None:
         clone = home / "downwind"
-        for name in ("scripts", "examples"):
+        for name in ("scripts", "examples", "tests/simulation"):
             shutil.copytree(ROOT / name, clone / name)
         (clone / "scripts" / "setup").write_text("#!/bin/sh\n")
         (clone / ".venv").symlink_to(Path(sys.prefix), target_is_directory=True)

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from tests.simulation import exhaustive
+from tests.simulation import exhaustive, runs
 from tests.simulation.fate import Written
 from tests.simulation.history import History
 from tests.simulation.run import Total, play_one, run, silence
@@ -45,6 +45,9 @@ def main() -> int:
     parser.add_argument(
         "--storm", action="store_true", help="10,000 copies of one message at once; 100,000 old ones again"
     )
+    parser.add_argument(
+        "--record", action="store_true", help=f"add the run to {runs.FILE.name}, where nothing went wrong"
+    )
     parser.add_argument("--json", action="store_true", help="nothing but the JSON line")
     chosen = parser.parse_args()
     off = frozenset(chosen.layer_off)
@@ -77,6 +80,8 @@ def main() -> int:
                 f"  tell it: scripts/simulate --replay {seed}" + "".join(f" --layer-off {each}" for each in sorted(off))
             )
     print(json.dumps(total.line()))
+    if chosen.record and not total.violations and not off:
+        runs.add(runs.Run.of(chosen.seed, total))
     return 1 if total.violations else 0
 
 

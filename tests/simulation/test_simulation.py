@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.simulation import exhaustive, hunt
+from tests.simulation import exhaustive, hunt, runs
 from tests.simulation.check import violations
 from tests.simulation.fate import Written
 from tests.simulation.history import History
@@ -150,6 +150,21 @@ def test_old_messages_played_again_have_no_effect() -> None:
     """Two hundred here; scripts/simulate --storm plays a hundred thousand."""
     history = History(0, fate=Written({}), kind=SHORT_KINDS[0])
     assert exhaustive.replayed(history, 200) == 0
+
+
+def test_the_runs_on_record_are_of_seeds_that_were_never_played_before() -> None:
+    played = runs.read()
+    assert sum(each.histories for each in played) >= 50_000
+    assert runs.overlapping(played) == []
+
+
+def test_a_run_is_recorded_once(tmp_path: Path) -> None:
+    file = tmp_path / "runs.tsv"
+    run_ = runs.Run.of(100, run(10, 100))
+    runs.add(run_, file)
+    assert runs.read(file) == [run_]
+    with pytest.raises(ValueError, match="played already"):
+        runs.add(runs.Run.of(105, run(10, 105)), file)
 
 
 def test_every_planted_fault_still_fits_the_code(tmp_path: Path) -> None:
