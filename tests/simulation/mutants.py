@@ -197,9 +197,9 @@ MUTANTS = (
     ),
     Mutant(
         name="a worker that is late posts",
-        path=P + "effects.py",
-        old="        if self.world.monotonic() - began > self.world.timing.drop:",
-        new="        if self.world.monotonic() - began > self.world.timing.drop * 1000:",
+        path=P + "moment.py",
+        old="    if world.monotonic() - began > world.timing.drop:",
+        new="    if world.monotonic() - began > world.timing.drop * 1000:",
         off=("fence", "correlation", "doubles"),
     ),
     # attempts and outcomes
@@ -307,9 +307,9 @@ MUTANTS = (
     ),
     Mutant(
         name="the claim of a build's start is taken the wrong way round",
-        path=P + "effects.py",
-        old='if not self._create(NewFact(name=f"{step.prefix}claim',
-        new='if self._create(NewFact(name=f"{step.prefix}claim',
+        path=P + "build_effects.py",
+        old="    if not ledger.record(world.ledger, snapshot, NewFact(name=name, body=claim))[0]:",
+        new="    if ledger.record(world.ledger, snapshot, NewFact(name=name, body=claim))[0]:",
     ),
     Mutant(
         name="a dead start of a build is not taken up",

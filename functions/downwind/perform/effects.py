@@ -2,24 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from downwind import logs
-from downwind.errors import DownwindError, Refused, TransientError
-from downwind.events.cloud_build import read_build
+from downwind.errors import Refused, TransientError
 from downwind.model.catalog import Environment, Registered
-from downwind.model.event import ImageReference
 from downwind.model.patterns import path_matches
-from downwind.perform import announce, bundles, ledger, notify, order_effects
+from downwind.perform import announce, build_effects, bundles, ledger, notify, order_effects
+from downwind.perform.moment import drop_if_late
 from downwind.perform.world import World
-from downwind.ports import Trigger
 from downwind.reconcile import names
 from downwind.reconcile.facts import NewFact, Snapshot
 from downwind.reconcile.follow import started_body
 from downwind.reconcile.log import RELEASES
 from downwind.reconcile.orders import stopped_meanwhile
-from downwind.reconcile.recording import image_fact, record_build
-from downwind.reconcile.releases import start_refused
 from downwind.reconcile.rollouts import Rollout, read_rollouts
 from downwind.reconcile.steps import (
     Announce,
@@ -72,11 +69,11 @@ class Effects:
             case Judge():
                 order_effects.judge(self.world, self.registered, self.snapshot, step)
             case StartBuild():
-                self._start_build(step)
+                build_effects.start(self.world, self.registered, self.snapshot, step)
             case FindBuilds():
-                self._find_builds(step)
+                build_effects.find(self.world, self.registered, self.snapshot, step)
             case ResolveImage():
-                self._resolve(step)
+                build_effects.resolve(self.world, self.registered, self.snapshot, step)
             case RenderBundle():
                 self._render(step)
             case TriggerRollout():
@@ -86,7 +83,7 @@ class Effects:
             case CancelRollout():
                 self._cancel(step)
             case Notify():
-                notify.deliver(self.world, self.registered, step, self._create, self._drop_if_late)
+                notify.deliver(self.world, self.registered, step, self._create, partial(drop_if_late, self.world))
             case Observe():
                 observe(self.world, self.snapshot, step.execution)
 
@@ -133,76 +130,6 @@ class Effects:
             path_matches(application.paths, path) for path in differing
         )
 
-    def _start_build(self, step: StartBuild) -> None:
-        rule = self.registered.application.build
-        application = self.registered.application.name
-        if rule is None:
-            raise Refused(f"{application} has no build trigger any more")
-        began = self.world.monotonic()
-        try:
-            trigger = self.world.builds.trigger(rule.trigger)
-            if trigger.id != step.trigger:
-                raise Refused(
-                    f"trigger {trigger.name} is another one than when {application} was applied; apply it again"
-                )
-            found = self.world.builds.find(trigger, step.commit) if step.search else []
-            build = str(found[0]["id"]) if found else self._run(trigger, step, began)
-        except Refused as error:
-            reason = f"Cloud Build refused it: {error.reason}"
-            blocked = {"kind": "blocked", "application": application, "commit": step.commit, "reason": reason}
-            self._create(NewFact(name=start_refused(application, step.commit, step.prefix), body=blocked))
-            return
-        if build is None:
-            return
-        body = {"kind": "build-started", "attempt": step.attempt, "build": build, "commit": step.commit}
-        self._create(NewFact(name=f"{step.prefix}started.{step.attempt}", body=body))
-
-    def _find_builds(self, step: FindBuilds) -> None:
-        """What messages would have said, of the trigger that `app apply` has resolved; the oldest success is the first."""
-        rule, identifier = self.registered.application.build, self.registered.trigger_id
-        if rule is None or identifier is None:
-            return
-        trigger = Trigger(id=identifier, name=rule.trigger, project=rule.project, location=rule.location)
-        found = [read_build(each) for each in reversed(self.world.builds.find(trigger, step.commit))]
-        facts = [fact for event in found for fact in record_build(event, self.registered).facts]
-        new = {fact.name: fact for fact in reversed(facts) if fact.name not in self.snapshot.facts}
-        self._create(*new.values())
-
-    def _run(self, trigger: Trigger, step: StartBuild, began: float) -> str | None:
-        """Claims, then runs. None: another worker has the claim."""
-        claim = {
-            "kind": "build-claim",
-            "attempt": step.attempt,
-            "epoch": step.epoch,
-            "commit": step.commit,
-            "trigger": step.trigger,
-            "inputs": step.inputs,
-        }
-        if not self._create(NewFact(name=f"{step.prefix}claim.{step.attempt}.{step.epoch}", body=claim))[0]:
-            return None
-        self._drop_if_late(began)
-        return self.world.builds.run(trigger, step.commit)
-
-    def _resolve(self, step: ResolveImage) -> None:
-        try:
-            digest = self.world.registry.digest(step.image, step.tag)
-        except DownwindError as error:
-            # As good as not there for now: it is waited for, and abandoned after a day.
-            logs.warning(
-                f"{step.image}:{step.tag} can't be asked for: {error}", application=self.registered.application.name
-            )
-            digest = None
-        if digest is None:
-            self.snapshot.missing_images.add((step.commit, step.image))
-            return
-        image = ImageReference(name=step.image, digest=digest, tag=step.tag)
-        application = self.registered.application.name
-        pointer = {"kind": "pointer", "application": application, "commit": step.commit}
-        self._create(
-            image_fact(self.registered, step.commit, image, "tag"),
-            NewFact(name=f"{names.image(digest)}release/{application}/{step.commit}", body=pointer),
-        )
-
     def _render(self, step: RenderBundle) -> None:
         environment = self._environment(step.environment)
         release = names.release(self.registered.application.name, step.commit)
@@ -226,7 +153,7 @@ class Effects:
     def _trigger(self, step: TriggerRollout) -> None:
         """Look where an outcome is unknown; claim and stamp; then one post to Gate. Looking is free, a claim is for ever."""
         application, environment = self.registered.application.name, step.environment
-        self._drop_if_late(self.began)
+        drop_if_late(self.world, self.began)
         began = self.world.monotonic()
         documents = self._documents.get(step.bundle) or bundles.read(
             self.world, application, environment, step.bundle, step.parts
@@ -278,7 +205,7 @@ class Effects:
                 )
             correlation = names.correlation(application, environment, step.n, step.attempt)
             trigger = bundles.trigger_of(config, application, environment, step, correlation, artifacts)
-            self._drop_if_late(began)
+            drop_if_late(self.world, began)
             execution = self.world.pipelines.start(config, trigger)
         except Refused as error:
             body = {
@@ -349,10 +276,6 @@ class Effects:
         self._create(NewFact(name=f"{prefix}cancel.{step.attempt}", body=body))
         self.world.pipelines.cancel(step.execution, step.reason)
         self.snapshot.cancelled.add(step.execution)
-
-    def _drop_if_late(self, began: float) -> None:
-        if self.world.monotonic() - began > self.world.timing.drop:
-            raise TransientError("too much time went by since the claim; the tick takes over")
 
     def _environment(self, name: str) -> Environment:
         environment = self.registered.application.environment(name)

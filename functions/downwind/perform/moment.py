@@ -4,6 +4,7 @@ A worker that was stopped for minutes must not think that no time has passed."""
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from downwind.errors import TransientError
 from downwind.perform.world import World
 
 
@@ -24,3 +25,9 @@ class Moment:
     def late(self, world: World) -> bool:
         """Has so much gone by that others may have taken up what this worker was about?"""
         return world.monotonic() - self.began > world.timing.drop
+
+
+def drop_if_late(world: World, began: float) -> None:
+    """Raises TransientError where a worker that began then is too late for an effect: the tick takes it up."""
+    if world.monotonic() - began > world.timing.drop:
+        raise TransientError("too much time went by since this began; the tick takes over")
