@@ -153,6 +153,8 @@ def _hold(
 ) -> None:
     if everything == (application is not None):
         raise click.UsageError("give an APPLICATION, or --all")
+    if everything and more["wait"]:
+        raise click.UsageError("--wait follows one application, not --all; downwind status --watch shows all of them")
     order(session, verb, application, environment, {"all": everything}, **more)
 
 

@@ -62,7 +62,7 @@ def _look(session: Session, application: str | None, limit: int) -> Look:
         raise Refused(f"the catalog has no application {application!r}", fix="downwind app list")
     rows = tuple(row for each in found.applications for row in _rows(each))
     silences = dict.fromkeys(f"{each.name}: no answer: {text}" for each in found.applications for text in each.silent)
-    notes = [*([] if rows else ["nothing is open"]), *silences]
+    notes = [*([] if rows else ["nothing is open; what is held or blocked: downwind status"]), *silences]
     if found.parked:
         notes.append(f"{count(len(found.parked), 'parked message')} not announced yet: downwind parked list")
     if found.more:

@@ -15,6 +15,7 @@ from downwind.errors import Refused
 from downwind.perform import applications
 from downwind.perform.look import EnvironmentStanding, Held, Standing, View, environments, views
 from downwind.perform.queue import Open
+from downwind.reconcile import names
 from downwind.reconcile.words import short
 
 _HEADINGS = ("APPLICATION", "ENVIRONMENT", "LIVE", "SINCE", "NEXT", "STATE", "HELD BY", "WHY")
@@ -60,7 +61,7 @@ def _look(session: Session, application: str | None) -> Look:
         raise Refused(f"the catalog has no application {application!r}", fix="downwind app list")
     seen = views(session.world, found, session.now())
     standings = [(each, environments(each)) for each in seen]
-    notes = [*([] if seen or unreadable else [EMPTY]), *silences(seen)]
+    notes = [*([] if seen or unreadable else [EMPTY]), *_everything(seen), *silences(seen)]
     sheet = Sheet(
         headings=_HEADINGS,
         key=2,
@@ -100,6 +101,16 @@ def _row(found: View, place: EnvironmentStanding) -> Row:
         (held.hold.who or "automation") if held else None,
         "; ".join(text for text in because if text),
     )
+
+
+def _everything(seen: Sequence[View]) -> list[str]:
+    """The hold over everything, once: an environment's row may tell of a hold of its own, and that one ends without the other."""
+    over_all = next(iter(seen[0].snapshot.under(names.ALL_HOLDS)), None) if seen else None
+    if over_all is None or over_all.body["verb"] != "hold":
+        return []
+    why = f": {over_all.body['why']}" if over_all.body["why"] else ""
+    since = moment(over_all.created)
+    return [f"everything is held since {since} by {over_all.body['who']}{why}; downwind resume --all"]
 
 
 def _named(line: Standing) -> str:

@@ -98,6 +98,13 @@ def test_everything_is_held_by_a_word_of_its_own(cli: Any, door: Any) -> None:
         assert "give an APPLICATION, or --all" in cli.run(*wrong).output
 
 
+@pytest.mark.parametrize("verb", ["hold", "resume"])
+def test_nothing_is_sent_where_everything_is_to_be_waited_for(cli: Any, door: Any, verb: str) -> None:
+    said = cli.run(verb, "--all", "--wait")
+    assert (said.exit_code, "--wait follows one application, not --all" in said.output) == (2, True), said.output
+    assert door == []
+
+
 def test_a_refusal_is_one_line_with_exit_code_1(cli: Any, door: Any) -> None:
     said = cli.run("resume", "shop", "staging")
     assert (said.exit_code, said.output) == (1, "Error: nothing holds staging\n")

@@ -17,6 +17,9 @@ def opened(cli: Any, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
+NOTHING = "nothing is open; what is held or blocked: downwind status\n"
+
+
 def mark(shop: Any, **hints: Any) -> None:
     """As a tick leaves it."""
     shop.memory.work.create(markers.of_round("shop", "tick-1", Hints(**hints)))
@@ -29,7 +32,7 @@ def settle(shop: Any) -> None:
 
 def test_nothing_is_open_where_nothing_is_marked(cli: Any, shop: Any) -> None:
     done = cli.run("queue")
-    assert (done.exit_code, done.stdout) == (0, "nothing is open\n")
+    assert (done.exit_code, done.stdout) == (0, NOTHING)
     assert cli.json("queue") == {"applications": [], "parked": 0, "more": 0}
 
 
@@ -168,7 +171,7 @@ def test_parked_messages_that_nobody_was_told_of_are_counted(cli: Any, shop: Any
 
 
 def test_an_unknown_application_is_refused_a_quiet_one_is_not(cli: Any, shop: Any) -> None:
-    assert cli.run("queue", "shop").stdout == "nothing is open\n"
+    assert cli.run("queue", "shop").stdout == NOTHING
     done = cli.run("queue", "cart")
     assert (done.exit_code, done.stderr) == (1, "Error: the catalog has no application 'cart'; downwind app list\n")
 

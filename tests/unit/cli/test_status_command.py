@@ -197,6 +197,19 @@ def test_a_hold_over_everything_is_in_every_environment(cli: Any, shop: Any) -> 
     assert holds[0]["since"] is not None
 
 
+def test_a_hold_over_everything_is_told_beside_that_of_an_environment(cli: Any, shop: Any) -> None:
+    to_production(shop)
+    shop.order("hold", "staging", who="bob@acme.example", why="audit")
+    assert "everything" not in cli.run("status").stdout
+    hold_everything(shop.world, "hold", "o1", "ann@acme.example", "outage", dry_run=False)
+    assert place(cli, "staging")["hold"]["who"] == "bob@acme.example"
+    note = "everything is held since 2026-11-24T09:00:0.Z by ann@acme.example: outage; downwind resume --all\n"
+    assert re.search(note, cli.run("status").stdout)
+    assert re.search(note, cli.run("status", "shop").stdout)
+    hold_everything(shop.world, "resume", "o2", "ann@acme.example", None, dry_run=False)
+    assert "everything" not in cli.run("status").stdout
+
+
 def test_what_still_runs_below_what_is_live_comes_last(cli: Any, shop: Any) -> None:
     first = shop.push()
     shop.build(first)
