@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from downwind.errors import UnknownOutcome
+
 SHORT = 'pipeline: {application: shop, name: deploy-staging}\n    freeze: [{cron: "2 9 * * *", lasts: 3m}]\n'
 
 
@@ -53,3 +55,30 @@ def test_what_a_late_worker_wrote_has_a_marker_again_though_a_tick_took_it_away(
     shop.announce(before, after)
     assert shop.log("staging") == [after]
     assert len(shop.open()) == 1
+
+
+def test_a_tick_that_stalls_before_its_lock_does_not_think_that_the_freeze_is_over(new_shop: Any) -> None:
+    shop = new_shop(("pipeline: {application: shop, name: deploy-staging}\n", SHORT))
+    shop.memory.clock.advance(125)  # the window is open until five past nine
+    shop.build(shop.push())
+    stall(shop, "work", "create", 100)
+    shop.tick()
+    assert shop.memory.clock().strftime("%H:%M") < "09:05"
+    assert shop.executions("staging") == []
+
+
+def test_a_tick_that_stalls_before_its_lock_takes_over_no_claim_that_is_young(shop: Any) -> None:
+    commit = shop.push()
+    create = shop.memory.work.create
+
+    def slow(*arguments: Any) -> Any:
+        shop.memory.work.create = create
+        shop.memory.clock.advance(100)
+        shop.memory.pipelines.fail(UnknownOutcome("no answer"), verb="start")
+        shop.build(commit)  # somebody claims meanwhile, whose post is still on its way
+        return create(*arguments)
+
+    shop.memory.work.create = slow
+    shop.tick()
+    claims = [name for name, body in shop.rollouts("staging").items() if body["kind"] == "claim"]
+    assert [name.rpartition("/")[2] for name in claims] == ["claim.0.1"]
