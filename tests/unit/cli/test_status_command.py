@@ -167,6 +167,16 @@ def test_a_claimed_rollout_without_execution_waits_for_its_worker(cli: Any, shop
     )
 
 
+def test_a_rollout_is_not_said_to_wait_for_a_notice(cli: Any, shop: Any) -> None:
+    hook = 'notify:\n  - {name: hook, to: webhook, address: "https://hooks.acme.example/downwind"}\n'
+    shop.apply(shop.catalog.replace("environments:\n", f"{hook}environments:\n"))
+    shop.memory.notifier.fail(TransientError("503"), times=99)
+    to_production(shop)
+    shop.finish(shop.executions("production")[-1])
+    (running,) = place(cli, "production")["running"]
+    assert running["waits"] == ["a manual judgment"]
+
+
 def test_a_hold_says_by_whom_since_when_and_why(cli: Any, shop: Any) -> None:
     to_production(shop)
     shop.order("hold", "staging", who="ann@acme.example", why="audit")
