@@ -294,6 +294,6 @@ def _waits(found: View, environment: Environment, number: int, commit: str | Non
             wait.what
             for wait in found.due.waits
             if wait.environment in (None, environment.name)
-            and (wait.n == number if wait.environment else wait.commit == commit)
+            and (wait.n == number if wait.environment else wait.commit is not None and wait.commit == commit)
         )
     )

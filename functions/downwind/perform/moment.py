@@ -10,7 +10,7 @@ from downwind.perform.world import World
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`created`: the store's time; `began`: the worker's own seconds, read before that object was created."""
+    """`created`: the store's time; `began`: the worker's own seconds, read once the store had answered."""
 
     created: datetime
     began: float
@@ -25,6 +25,13 @@ class Moment:
     def late(self, world: World) -> bool:
         """Has so much gone by that others may have taken up what this worker was about?"""
         return world.monotonic() - self.began > world.timing.drop
+
+
+def moment_of(world: World, created: datetime, asked: float) -> Moment | None:
+    """`asked`: the worker's own seconds when it sent the create. None where the answer took longer than a call may: the worker
+    was stopped meanwhile, and nobody can say whether before or after the store's time."""
+    began = world.monotonic()
+    return Moment(created, began) if began - asked <= world.timing.effect else None
 
 
 def drop_if_late(world: World, began: float) -> None:

@@ -10,7 +10,7 @@ from downwind.model.catalog import RepositoryAddress
 from downwind.model.event import Message
 from downwind.perform import ledger, markers, parking
 from downwind.perform.meaning import Meaning, Work
-from downwind.perform.moment import Moment
+from downwind.perform.moment import Moment, moment_of
 from downwind.perform.parking import park
 from downwind.perform.reading import Again, Parser, Reading, read
 from downwind.perform.reconciler import ask_tips, reconcile
@@ -53,15 +53,15 @@ def _record(world: World, prefix: str, message: Message, found: Reading, meaning
         new.append(parking.marker(parked[0]))
     first = [ledger.raw_object(prefix, message), *map(ledger.to_object, pointers(prefix, found.events))]
     # A raw message that stands already is this very one, from a worker that went no further.
-    began = world.monotonic()
+    asked = world.monotonic()
     _, *marked = world.side_by_side(
         [lambda: world.ledger.create_all(first), *(partial(world.work.create, marker) for marker in new)]
     )
     # A marker that stood already belongs to another worker, and *now* comes only from what one has just created.
     mine = [
-        (each, marker, Moment(created.created, began))
+        (each, marker, moment)
         for each, marker, created in zip(work, new, marked, strict=False)
-        if created is not None
+        if created is not None and (moment := moment_of(world, created.created, asked)) is not None
     ]
     facts = list({fact.name: fact for each in work for fact in each.facts}.values())
     tips = _write(world, facts, mine)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from downwind import logs
 from downwind.errors import DownwindError
 from downwind.perform import applications, markers, parking, replay
-from downwind.perform.moment import Moment
+from downwind.perform.moment import Moment, moment_of
 from downwind.perform.patrol import patrol
 from downwind.perform.reconciler import reconcile
 from downwind.perform.turns import turn
@@ -39,17 +39,20 @@ def time_of(published: str | None, now: datetime) -> datetime:
 
 def tick(world: World, published: datetime) -> str:
     """One run for each period: the tick's own object is the lock and the clock. Says how the run went."""
-    began = world.monotonic()
+    asked = world.monotonic()
     period = int(published.timestamp()) // world.timing.tick
     lock = _lock(world, period)
     if lock is not None and int(lock.created.timestamp()) // world.timing.tick > period + 1:
         # Delivered late, perhaps with many others: all of them together are one tick, that of now.
         period = int(lock.created.timestamp()) // world.timing.tick
+        asked = world.monotonic()
         lock = _lock(world, period)
     if lock is None:
         return "another instance has this tick"
     now = lock.created
-    moment = Moment(now, began)
+    moment = moment_of(world, now, asked)
+    if moment is None:
+        return "its own object took too long; the next tick goes on"
     marked = _attempt("the markers", partial(_marked, world)) or {}
     replays = [each.name for each in marked.pop(replay.FOLDER, [])]
     marked.pop(parking.PARKED, None)
