@@ -2,6 +2,7 @@
 builds and judgments by hand."""
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -290,6 +291,16 @@ class Shop:
 
     def open(self) -> list[str]:
         return [each.name for each in self.memory.work.list("open/")]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without WITH_LONG=1 (scripts/test --long) the long ones are left out, and pytest says how many."""
+    if os.environ.get("WITH_LONG") == "1":
+        return
+    left = [item for item in items if item.get_closest_marker("long")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 @pytest.fixture

@@ -101,7 +101,12 @@ class Shop:
 
 
 @pytest.mark.parametrize(
-    "kept", [(), ("event/", "release/", "build/", "image/", "pointer/", "/rollout/")], ids=["lost", "half"]
+    "kept",
+    [
+        (),
+        pytest.param(("event/", "release/", "build/", "image/", "pointer/", "/rollout/"), marks=pytest.mark.long),
+    ],
+    ids=["lost", "half"],
 )
 def test_a_person_takes_the_ledger_up_again(world: DownwindWorld, tmp_path: Path, kept: tuple[str, ...]) -> None:
     shop = Shop(world, tmp_path)

@@ -129,6 +129,7 @@ def test_the_log_leads_to_the_run_and_to_the_build(downwind_world: DownwindWorld
     downwind_world.wait_for("shop", "production", commit)
 
 
+@pytest.mark.long
 def test_what_a_commit_took_out_of_the_manifests_is_left_behind_and_listed(
     downwind_world: DownwindWorld, shop: WorkingCopy, change: Change
 ) -> None:

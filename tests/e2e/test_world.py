@@ -83,7 +83,13 @@ def test_a_malformed_message_is_parked_and_does_no_harm(downwind_world: Downwind
     assert {"raw", "parked.0"} <= found
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    "part",
+    [
+        part if part in {"functions", "storage", "gate"} else pytest.param(part, marks=pytest.mark.long)
+        for part in PARTS
+    ],
+)
 def test_a_part_killed_in_the_middle_is_started_again_and_the_rollout_ends_right(
     downwind_world: DownwindWorld, change: Change, part: str
 ) -> None:

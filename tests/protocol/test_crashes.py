@@ -74,6 +74,7 @@ def die_everywhere(make: Callable[[], Any], history: Callable[[Any], None], outc
         assert play.points[index] == alive.points[index]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("start", "backwards"), [(False, False), (True, True)])
 def test_a_death_at_any_call_of_a_release_loses_nothing_and_repeats_nothing(
     new_shop: Any, player: Any, start: bool, backwards: bool
@@ -82,6 +83,7 @@ def test_a_death_at_any_call_of_a_release_loses_nothing_and_repeats_nothing(
     die_everywhere(lambda: player(new_shop(*catalog), backwards=backwards), one_release, [(1, "succeeded")])
 
 
+@pytest.mark.long
 def test_a_death_at_any_call_of_a_second_release_neither_loses_it_nor_leaves_the_first_waiting(
     new_shop: Any, player: Any
 ) -> None:

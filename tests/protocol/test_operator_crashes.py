@@ -76,6 +76,7 @@ def end(shop: Any) -> Any:
     return runs, log, judged, shop.outcomes("staging"), shop.outcomes("production")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("before", "environment"), ORDERS)
 @pytest.mark.parametrize("again", [True, False])
 def test_a_death_at_any_call_of_an_order_leaves_one_order_or_none(

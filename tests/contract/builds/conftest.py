@@ -137,5 +137,5 @@ def workshop(tmp_path: Path, outbox: Outbox, inbox: Any) -> Iterator[Workshop]:
     yield found
     adapter.close()
     images.close()
-    for part in (git, registry, found.builds):
+    for part in (found.builds, git, registry):  # a build that still runs waits long for a registry that is gone
         part.stop()

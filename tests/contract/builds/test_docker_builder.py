@@ -274,7 +274,10 @@ class Picky(HttpPart):
         return Response(status=201)
 
 
-def test_an_uploads_address_is_used_exactly_as_the_registry_gave_it(bench: Bench) -> None:
+def test_an_uploads_address_is_used_exactly_as_the_registry_gave_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("downwind.local.builds.upload.PATIENCE", 1)
     part = Picky()
     part.start()
     upload(bench.build("FROM scratch\nCOPY . /\n"), f"127.0.0.1:{part.port}/shop:v1")

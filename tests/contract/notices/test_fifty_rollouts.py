@@ -73,6 +73,7 @@ class Weather:
         request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 4])
 def test_fifty_rollouts_are_fifty_messages_on_the_wire(told: Any, wire: Any, seed: int, capsys: Any) -> None:
     weather, chance = Weather(wire, seed), random.Random(seed)
