@@ -131,7 +131,7 @@ def _resume(place: Place, _body: Body, _prefix: str) -> Verdict:
         return {}
     over_all = standing_hold(place.registered.application, place.environment, place.snapshot)
     if over_all is not None:
-        return f"everything is held, by {over_all.who}, not {place.environment.name} alone"
+        return f"everything is held, by {over_all.who}, not {place.environment.name} alone; downwind resume --all ends that"
     return f"nothing holds {place.environment.name}"
 
 
