@@ -184,6 +184,10 @@ def _environment(history: "History", application: str, environment: str, log: li
     if not goes or goes[-1]["n"] in cancelled:
         return
     newest = goes[-1]
+    # A resume passes over whatever is older than the newest release of its moment.
+    passed = max((entry["newest_release"] for entry in log if entry.get("verb") == "resume"), default=0)
+    if newest["n"] < passed:
+        return
     outcomes = _outcomes(history, application, environment)
     outcome = outcomes.get(newest["n"])
     if outcome is None:
@@ -272,6 +276,8 @@ def _announced(history: "History") -> Iterator[Found]:
     ledger = history.stores["ledger"]
     for each in [*ledger.peek("release/"), *ledger.peek("environment/"), *ledger.peek("event/")]:
         folder, _, leaf = each.name.rpartition("/")
+        if leaf.startswith("parked.") and history.marker_lost:
+            continue  # found in its own minute of the hour
         if leaf.startswith(("completed", "blocked.", "started.", "outcome", "parked.")) and each.name not in told:
             yield "lost", f"{folder[-12:]}/{leaf} was never announced"
 

@@ -122,6 +122,7 @@ class History:
         self.unsettled: list[str] = []
         self.ticks = 0
         self.lost_markers = 0
+        self.marker_lost = False
         self.malformed: set[str] = set()
         self._set_up()
 
@@ -340,6 +341,7 @@ class History:
         standing = self.stores["work"].peek("open/")
         if standing:
             self.lost_markers += 1
+            self.marker_lost = True
             self.stores["work"].delete(self.random.choice(standing).name)
 
     def _publish_malformed(self) -> None:

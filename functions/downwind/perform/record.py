@@ -114,7 +114,8 @@ def _reconcile(
     try:
         reconcile(world, work.registered, work.hints, moment, snapshot=snapshot, alongside=alongside)
         if moment.late(world):
-            # A tick may have found nothing open meanwhile and taken the marker away, and then this worker wrote something.
-            world.work.create(marker)
+            # A tick may have found nothing open meanwhile and taken the marker away, and then this worker wrote something. By
+            # another name: a tick that read before that may still be about to delete the first.
+            world.work.create(replace(marker, name=f"{marker.name}-late-{int(moment.now(world).timestamp())}"))
     except DownwindError as error:
         logs.error(f"left for the tick: {error}", application=application.name)

@@ -131,10 +131,11 @@ def _application(
             hints |= each
         (registered,) = applications.read(world.catalog, [name]) or [None]
         left = reconcile(world, registered, hints, moment, tick=tick_id, later=notices) if registered else None
-        markers.close(world, name, tick_id, found, may_go, left)
-        if left is not None and moment.late(world):
-            # Another tick may have taken the markers away that still stood when this one began.
-            world.work.create(markers.of_round(name, f"tick-{tick_id}", left))
+        if not moment.late(world):
+            markers.close(world, name, tick_id, found, may_go, left)
+        elif left is not None:
+            # Others were here meanwhile: their markers stay, and those of this one may be gone.
+            world.work.create(markers.of_round(name, f"late-{tick_id}", left))
     except DownwindError as error:
         logs.error(f"left open: {error}", application=name)
     except Exception as error:

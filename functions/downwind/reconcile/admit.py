@@ -43,8 +43,10 @@ def admit_tip(
         collector.wait(f"the repository to say where {ref} is", environment=environment.name)
         return
     tip = snapshot.tips.get(ref)
-    if tip is None or (newest is not None and newest.body["object"] == tip.object):
-        _await_push(application, environment, ref, records, snapshot, collector, now, timing)
+    still = newest is not None and tip is not None and newest.body["object"] == tip.object
+    coming = None if tip is None or still else tip.object
+    _await_push(application, environment, ref, records, snapshot, collector, now, timing, coming)
+    if tip is None or still:
         return
     kept, collector.open = collector.open, collector.open | Hints(refs=frozenset({ref}))
     via = _link(application, ref, tip, records, snapshot)
@@ -86,11 +88,12 @@ def _await_push(
     collector: Collector,
     now: datetime,
     timing: Timing,
+    coming: str | None,
 ) -> None:
     """A push that was told of, and of which the repository shows nothing: its answer may be one from before. It is asked again
-    on the next ticks, for a while."""
+    on the next ticks, for a while. `coming`: what is on its way into the log already."""
     spent = _spent(records)
-    for commit in sorted(snapshot.hints.commits):
+    for commit in sorted(snapshot.hints.commits - {coming}):
         told = snapshot.under(names.pushes(application.name, ref, commit))
         new = [fact for fact in told if (fact.body["before"], commit) not in spent]
         if any((now - fact.created).total_seconds() < timing.show for fact in new):

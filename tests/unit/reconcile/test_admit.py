@@ -8,6 +8,7 @@ import pytest
 from downwind.model.catalog import Manifests, RepositoryAddress
 from downwind.reconcile import names
 from downwind.reconcile.admit import LINKS
+from downwind.reconcile.facts import Hints
 from downwind.reconcile.steps import Append, Compare
 
 A, B, C, D = "a" * 40, "b" * 40, "c" * 40, "d" * 40
@@ -254,3 +255,14 @@ def test_an_entry_whose_pointer_was_never_written_is_found_and_the_pointer_made_
     about = {"environment": "staging", "ref": MAIN, "n": 3, "commit": A, "object": A, "via": [B]}
     assert body == {"kind": "ref", **about}
     assert not appended(given)
+
+
+def test_a_push_that_is_still_to_be_shown_stays_open_while_another_tip_comes(given: Any) -> None:
+    """Found by the simulator: the host showed the commit before, which was not linked yet, and the newer push was forgotten."""
+    given.snapshot.tick = 7
+    given.push(A, B)
+    given.snapshot.hints |= Hints(commits=frozenset({A, B}))
+    given.tip(A)
+    due = given.due()
+    assert due.open.commits == frozenset({B})
+    assert f"the repository to show {B[:7]} on refs/heads/main" in [wait.what for wait in due.waits]
