@@ -17,7 +17,7 @@ from downwind.perform.world import World
 LISTED = "ann@acme.example"
 STRANGER = "mallory@acme.example"
 _TRIES = 6
-_OFTEN = ("rollback", "hold", "resume", "hold", "resume", "cancel", "retry", "approve", "reject", "deploy")
+_OFTEN = ("promote", "rollback", "hold", "resume", "hold", "resume", "cancel", "retry", "approve", "reject", "deploy")
 
 
 @dataclass(slots=True, kw_only=True)
