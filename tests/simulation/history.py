@@ -299,8 +299,8 @@ class History:
             self._minute()
         self._quiet()
         self.unsettled = [] if self.lost_markers else check.due_now(self)
-        self._replay_dead_letters()
         for _ in range(10):
+            self._replay_dead_letters()
             self._resume_all()
             self._to_the_end()
             told = not (self.outside.unannounced or self.lost_markers or self.pubsub.dropped)
@@ -310,7 +310,8 @@ class History:
                 self.lost_markers = 0
                 self._jump_to_patrol()  # a push that nobody announced, work that no marker tells of
                 self._to_the_end()
-            if not any(check.is_held(self, environment) for environment in (None, *self.kind.environments)):
+            held = any(check.is_held(self, environment) for environment in (None, *self.kind.environments))
+            if not held and not self._parked():
                 return
 
     def _to_the_end(self) -> None:
@@ -321,10 +322,14 @@ class History:
 
     def _replay_dead_letters(self) -> None:
         """A person looks at what Pub/Sub gave up: `downwind parked replay --all`."""
-        for each in self.stores["ledger"].peek("parked/"):
-            found = replay.waiting(self.world, f"event/{each.name.rpartition('/')[2]}/")
-            if found is not None and found.message.id not in self.malformed:
-                replay.order(self.world, found.again.prefix, found.again.number, "ann")
+        for found in self._parked():
+            replay.order(self.world, found.again.prefix, found.again.number, "ann")
+
+    def _parked(self) -> list[replay.Waiting]:
+        """But for what nobody can make sense of."""
+        names_ = {each.name.split("/")[1].split(".")[0] for each in self.stores["ledger"].peek("parked/")}
+        waiting = (replay.waiting(self.world, f"event/{each}/") for each in sorted(names_))
+        return [found for found in waiting if found is not None and found.message.data != MALFORMED]
 
     def _resume_all(self) -> None:
         """In the end nobody holds anything."""
@@ -361,6 +366,7 @@ class History:
         now = self.scheduler.now
         self.scheduler.run((now // PERIOD + 1) * PERIOD)
         self.outside.started()
+        self.publisher.redeliver("dead-letters")  # what was pulled by a worker that died comes again
         self.tick()
         self.scheduler.run(self.scheduler.now + 5)
 

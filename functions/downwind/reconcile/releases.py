@@ -62,6 +62,8 @@ def images_of(
     if not given and entry.build is None:
         name = names.release(application.name, entry.commit) + "completed"
         if name not in snapshot.facts:
+            # Where its answer is lost, the next run has to look at this release again, whoever is claimed meanwhile.
+            collector.keep(commits=frozenset({entry.commit}))
             collector.record(
                 name,
                 kind="completed",
@@ -98,6 +100,7 @@ class _Waiting:
 
     def block(self, leaf: str, reason: str, application: str) -> None:
         name = f"{names.release(application, self.entry.commit)}blocked.{leaf}"
+        self.collector.keep(commits=frozenset({self.entry.commit}))
         self.collector.record(name, kind="blocked", application=application, commit=self.entry.commit, reason=reason)
 
 
