@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Literal
 
 from downwind.model.catalog import Environment, Registered
-from downwind.model.cron import frozen_until
 from downwind.reconcile import names, notices
 from downwind.reconcile.admit import admit_promotion, admit_tip
 from downwind.reconcile.facts import Snapshot
 from downwind.reconcile.failures import admit_failure
-from downwind.reconcile.follow import follow, make_way, wait_for_hold
+from downwind.reconcile.follow import follow, frozen, make_way, wait_for_freeze, wait_for_hold
 from downwind.reconcile.log import Hold, LogEntry, is_stopped, read_log, standing_hold
 from downwind.reconcile.orders import admit_order, orders_of_rollouts
 from downwind.reconcile.releases import images_of
@@ -167,9 +166,9 @@ def _candidate(
     if is_stopped(hold, entry.n, entry.by):
         wait_for_hold(hold, collector, about)
         return "stopped"
-    until = _frozen(environment, entry, now)
+    until = frozen(environment, entry.by, now)
     if until is not None:
-        collector.wait(f"the freeze window to end at {until:%Y-%m-%d %H:%M} UTC", until=until, **about)
+        wait_for_freeze(until, collector, about)
         return "stopped"
     if not make_way(environment, entry.n, rollouts, snapshot, collector):
         return "goes"
@@ -190,13 +189,6 @@ def _candidate(
         )
     )
     return "goes"
-
-
-def _frozen(environment: Environment, entry: LogEntry, now: datetime) -> datetime | None:
-    """Freeze windows stop what is new and was not ordered; a rollback puts back what was there."""
-    if not entry.automatic or entry.rollback:
-        return None
-    return max((until for freeze in environment.freeze if (until := frozen_until(freeze, now))), default=None)
 
 
 def _bundle(

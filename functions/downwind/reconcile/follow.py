@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from downwind.model.catalog import Environment, Registered
+from downwind.model.cron import frozen_until
 from downwind.model.execution import Execution
 from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Snapshot
@@ -44,7 +45,9 @@ def follow(
         if snapshot.tick is None or age <= timing.lease:
             collector.wait("the worker that claimed it, or the tick that takes over", **about)
         else:
-            _take_over(registered, environment, rollout, end, hold if stopped else None, snapshot, collector)
+            # Nothing was started yet, so a freeze window stops it as it stops what nobody has claimed.
+            stop = hold if stopped else frozen(environment, _by(rollout), now)
+            _take_over(registered, environment, rollout, end, stop, snapshot, collector)
         return
     open_runs = [run for run in runs if run.end is None]
     for run in open_runs:
@@ -113,26 +116,39 @@ def _take_over(
     environment: Environment,
     rollout: Rollout,
     end: Outcome | None,
-    hold: Hold | None,
+    stop: Hold | datetime | None,
     snapshot: Snapshot,
     collector: Collector,
 ) -> None:
     """A claim whose worker is dead: the same attempt again, with the same inputs. Where that is not wanted or not possible any
-    more, Gate is asked what was started, and only nothing ends the rollout, or has it wait for the end of the hold."""
+    more, Gate is asked what was started, and only nothing ends the rollout, or has it wait for the end of the hold or freeze."""
     step = _trigger(rollout, rollout.attempt, int(rollout.claim.body["epoch"]) + 1, environment, search=True)
     about: dict[str, object] = {"environment": environment.name, "n": rollout.n}
     if end is None and rollout.first_claim.body.get("inputs") not in {None, step.inputs}:
         reason = "another version of Downwind claimed it with inputs that this one does not know; order it again"
         end = Outcome(status="failed", reason=reason)
-    if end is None and hold is None:
+    if end is None and stop is None:
         collector.add(step)
     elif (environment.name, rollout.n, rollout.attempt) not in snapshot.searched:
         collector.add(_search(environment, rollout))
     elif end is not None:
         prefix = names.rollout(registered.application.name, environment.name, rollout.n)
         _record_outcome(registered, rollout, prefix, end, collector, about)
+    elif isinstance(stop, datetime):
+        wait_for_freeze(stop, collector, about)
     else:
-        wait_for_hold(hold, collector, about)
+        wait_for_hold(stop, collector, about)
+
+
+def frozen(environment: Environment, by: str, now: datetime) -> datetime | None:
+    """Until when a freeze window stops what is new and was not ordered; a rollback puts back what was there."""
+    if by not in {"push", "promotion"}:
+        return None
+    return max((until for freeze in environment.freeze if (until := frozen_until(freeze, now))), default=None)
+
+
+def wait_for_freeze(until: datetime, collector: Collector, about: Mapping[str, object]) -> None:
+    collector.wait(f"the freeze window to end at {until:%Y-%m-%d %H:%M} UTC", until=until, **about)
 
 
 def _record_outcome(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from downwind.model.catalog import Freeze
 from downwind.model.execution import Execution
 from downwind.reconcile import names
 from downwind.reconcile.steps import Observe, SearchRollout, TriggerRollout
@@ -254,3 +255,17 @@ def test_an_execution_of_a_former_attempt_does_not_hold_up_the_newest(running: A
     running.ended(5, "e2", attempt=1, status="SUCCEEDED", fence="passed", deployed=True)
     assert recorded_outcome(running, 5) == ("succeeded", "every deploying stage succeeded", "e2")
     assert running.recorded()[leaf(running, 5, "outcome")]["attempt"] == 1
+
+
+def test_a_claim_that_started_nothing_waits_for_the_end_of_a_freeze_window(given: Any) -> None:
+    """Found by the simulator: a worker that stalled into the window left the claim, and the tick took it over there."""
+    given.change_environment("staging", freeze=(Freeze(cron="0 11 * * *", lasts=7200),))
+    given.claim(5, A, ago=LEASE + 1)
+    given.snapshot.tick = 7
+    (search,) = given.steps()
+    assert isinstance(search, SearchRollout)
+    given.snapshot.searched.add(("staging", 5, 0))
+    assert given.steps() == []
+    assert given.waits() == ["the freeze window to end at 2026-11-24 13:00 UTC"]
+    (trigger,) = given.steps(given.now + timedelta(hours=2))
+    assert isinstance(trigger, TriggerRollout)
