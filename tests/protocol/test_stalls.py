@@ -57,6 +57,49 @@ def test_what_a_late_worker_wrote_has_a_marker_again_though_a_tick_took_it_away(
     assert len(shop.open()) == 1
 
 
+def test_the_marker_of_a_late_worker_has_another_name(shop: Any) -> None:
+    """A tick that read before may be about to delete the first one."""
+    before, after = shop.commit()
+    tips = shop.memory.repository.tips
+    first: list[str] = []
+
+    def slow(*arguments: Any) -> Any:
+        shop.memory.repository.tips = tips
+        shop.memory.clock.advance(90)
+        first.extend(shop.open())
+        return tips(*arguments)
+
+    shop.memory.repository.tips = slow
+    shop.announce(before, after)
+    for each in first:
+        shop.memory.work.delete(each)
+    assert first
+    assert len(shop.open()) == 1
+
+
+def test_a_tick_that_became_late_takes_no_marker_away(shop: Any) -> None:
+    commit = shop.push()
+    shop.tick()
+    standing = shop.open()
+    assert standing, "it waits for the build"
+    create = shop.memory.work.create
+
+    def slow(new: Any) -> Any:
+        if new.name.startswith("tick/"):
+            shop.memory.work.create = create
+            stall(shop, "repository", "tips", 90)  # within the round of this very tick
+        return create(new)
+
+    shop.memory.work.create = slow
+    shop.build(commit)
+    shop.tick()
+    assert set(standing) <= set(shop.open())
+    left = [name for name in shop.open() if "/late-" in name]
+    assert len(left) == 1, "and what this round left open stands by a name of its own"
+    shop.tick()
+    assert len(shop.executions("staging")) == 1
+
+
 def test_a_tick_that_stalls_before_its_lock_does_not_think_that_the_freeze_is_over(new_shop: Any) -> None:
     shop = new_shop(("pipeline: {application: shop, name: deploy-staging}\n", SHORT))
     shop.memory.clock.advance(125)  # the window is open until five past nine

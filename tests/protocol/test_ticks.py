@@ -10,6 +10,7 @@ from downwind.events.sources import PARSERS
 from downwind.perform import tick as ticking
 from downwind.perform.record import handle
 from downwind.ports import NewObject
+from downwind.reconcile import names
 
 
 def test_two_ticks_of_one_period_are_one(shop: Any) -> None:
@@ -156,8 +157,6 @@ def test_ticks_that_were_delivered_late_and_together_are_one(shop: Any) -> None:
 
 
 def test_what_nobody_of_us_wrote_into_the_index_stops_no_patrol(shop: Any) -> None:
-    from downwind.ports import NewObject
-
     shop.memory.catalog.create(NewObject(name="index/repository/README", data=b"a note"))
     _, commit = shop.commit()
     shop.tick(130)
@@ -177,3 +176,56 @@ def test_an_end_of_a_superseded_attempt_is_asked_of_gate_before_it_is_written(sh
     shop.finish(newer)
     shop.tick(3)
     assert shop.outcomes("staging")[0] == (1, "succeeded")
+
+
+class Death(BaseException):
+    """Of a worker."""
+
+
+def _die(method: str, name: str) -> None:
+    if method == "create" and "/claim." in name:
+        raise Death
+
+
+def _die_recorded(method: str, name: str) -> None:
+    if method == "create" and name.endswith("/recorded"):
+        raise Death
+
+
+def _lose(method: str, name: str) -> None:
+    if method == "create" and name.endswith("/completed"):
+        raise TransientError("the answer was lost")
+
+
+def _announced_in_the_end(shop: Any, first: str) -> int:
+    """How often the completion of the first release was, once a newer one is claimed and a tick went by."""
+    assert "completed" in shop.facts(names.release("shop", first))
+    shop.build(shop.push())
+    shop.tick()
+    assert shop.log("staging")[0] == first
+    told = [each.attributes["ce-id"] for each in shop.memory.publisher.published if each.topic == "deliveries"]
+    return told.count(names.release("shop", first) + "completed")
+
+
+def test_what_a_dying_tick_completed_is_announced_though_a_newer_release_is_claimed(shop: Any) -> None:
+    """Nobody tells of the push: the tick believes the tip when it sees it twice, and its marker names the ref alone."""
+    _, first = shop.commit()
+    shop.build(first)
+    shop.memory.ledger.fail_after = _die
+    with pytest.raises(Death):
+        shop.tick(5)
+    shop.memory.ledger.fail_after = None
+    assert _announced_in_the_end(shop, first) == 1
+
+
+def test_a_completion_whose_answer_was_lost_is_announced_though_a_newer_release_is_claimed(shop: Any) -> None:
+    """The tick takes the markers of the messages away, and goes on with the trigger."""
+    first = shop.push()
+    shop.memory.ledger.fail_after = _die_recorded
+    with pytest.raises(Death):
+        shop.build(first)
+    shop.memory.ledger.fail_after = _lose
+    shop.tick()
+    shop.memory.ledger.fail_after = None
+    assert len(shop.executions("staging")) == 1
+    assert _announced_in_the_end(shop, first) == 1

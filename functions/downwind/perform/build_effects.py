@@ -16,8 +16,9 @@ from downwind.reconcile.releases import start_refused
 from downwind.reconcile.steps import FindBuilds, ResolveImage, StartBuild
 
 
-def start(world: World, registered: Registered, snapshot: Snapshot, step: StartBuild) -> None:
-    """Looks where an outcome is unknown; claims; runs. A refusal blocks the release, with the reason."""
+def start(world: World, registered: Registered, snapshot: Snapshot, step: StartBuild) -> NewFact | None:
+    """Looks where an outcome is unknown; claims; runs. The answer is the fact, to be written, of a refusal that blocks the
+    release."""
     rule, application = registered.application.build, registered.application.name
     if rule is None:
         raise Refused(f"{application} has no build trigger any more")
@@ -32,12 +33,11 @@ def start(world: World, registered: Registered, snapshot: Snapshot, step: StartB
         reason = f"Cloud Build refused it: {error.reason}"
         blocked = {"kind": "blocked", "application": application, "commit": step.commit, "reason": reason}
         name = start_refused(application, step.commit, step.prefix)
-        ledger.record(world.ledger, snapshot, NewFact(name=name, body=blocked))
-        return
-    if build is None:
-        return
-    body = {"kind": "build-started", "attempt": step.attempt, "build": build, "commit": step.commit}
-    ledger.record(world.ledger, snapshot, NewFact(name=f"{step.prefix}started.{step.attempt}", body=body))
+        return NewFact(name=name, body=blocked)
+    if build is not None:
+        body = {"kind": "build-started", "attempt": step.attempt, "build": build, "commit": step.commit}
+        ledger.record(world.ledger, snapshot, NewFact(name=f"{step.prefix}started.{step.attempt}", body=body))
+    return None
 
 
 def _run(world: World, snapshot: Snapshot, trigger: Trigger, step: StartBuild, began: float) -> str | None:

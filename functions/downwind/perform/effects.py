@@ -5,12 +5,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from downwind import logs
-from downwind.errors import Refused, TransientError
+from downwind.errors import DownwindError, Refused, TransientError
 from downwind.model.catalog import Environment, Registered
-from downwind.model.patterns import path_matches
-from downwind.perform import announce, build_effects, bundles, ledger, notify, order_effects
-from downwind.perform.moment import drop_if_late
+from downwind.perform import announce, build_effects, bundles, compare, ledger, markers, notify, order_effects
+from downwind.perform.moment import Moment, drop_if_late
 from downwind.perform.world import World
 from downwind.reconcile import names
 from downwind.reconcile.facts import NewFact, Snapshot
@@ -45,12 +43,16 @@ SEARCH_BACK = timedelta(minutes=10)
 class Effects:
     """Performs steps for one application; `snapshot` grows by what they record."""
 
-    def __init__(self, world: World, registered: Registered, snapshot: Snapshot, began: float | None = None) -> None:
-        """`began`: when this worker began with what it is about, in seconds of its own clock; now, if nothing is said."""
-        self.began = world.monotonic() if began is None else began
+    def __init__(self, world: World, registered: Registered, snapshot: Snapshot, moment: Moment | None = None) -> None:
+        """`moment`: when this worker began with what it is about. Without one it only asks, and writes nothing."""
+        self.began = world.monotonic() if moment is None else moment.began
         self.world = world
         self.registered = registered
         self.snapshot = snapshot
+        self._moment = moment
+        self._marked = set(snapshot.hints.commits)
+        self.doubtful: frozenset[str] = frozenset()
+        """Commits of releases of which a fact may have been written that nobody has announced."""
         self._documents: dict[str, dict[str, bytes]] = {}
 
     def record(self, steps: Sequence[Record]) -> None:
@@ -63,13 +65,14 @@ class Effects:
             case Append():
                 self._append(step)
             case Compare():
-                self._compare(step)
+                compare.compare(self.world, self.registered, self.snapshot, step)
             case Verify():
                 order_effects.verify(self.world, self.registered, self.snapshot, step)
             case Judge():
                 order_effects.judge(self.world, self.registered, self.snapshot, step)
             case StartBuild():
-                build_effects.start(self.world, self.registered, self.snapshot, step)
+                blocked = build_effects.start(self.world, self.registered, self.snapshot, step)
+                self._create(*([blocked] if blocked else []))
             case FindBuilds():
                 build_effects.find(self.world, self.registered, self.snapshot, step)
             case ResolveImage():
@@ -97,7 +100,20 @@ class Effects:
         self._create(*done)
 
     def _create(self, *facts: NewFact) -> list[bool]:
-        return ledger.record(self.world.ledger, self.snapshot, *facts)
+        releases = markers.announced_releases(facts)
+        for commit in sorted(releases - self._marked):
+            # So that somebody looks at that release again if this worker dies before it has announced the fact.
+            self.world.work.create(markers.of_release(self.registered.application.name, commit, self._now()))
+            self._marked.add(commit)
+        try:
+            return ledger.record(self.world.ledger, self.snapshot, *facts)
+        except DownwindError:
+            self.doubtful |= releases
+            raise
+
+    def _now(self) -> datetime:
+        assert self._moment is not None, "whoever has no moment writes nothing"
+        return self._moment.now(self.world)
 
     def _append(self, step: Append) -> None:
         entry = step.entry
@@ -111,24 +127,6 @@ class Effects:
         if entry.body.get("verb") not in RELEASES:
             # What an order is about may have been claimed since it was read.
             self.snapshot.forget(names.rollouts(self.registered.application.name, step.environment))
-
-    def _compare(self, step: Compare) -> None:
-        application = self.registered.application
-        repository = application.repository
-        try:
-            before, after = (
-                self.world.repository.blobs(repository.address, commit, repository.credentials)
-                for commit in (step.before, step.after)
-            )
-        except Refused as error:
-            # A forced push may have taken the older commit away for good. One rollout too many does no harm, one too few does.
-            logs.warning(f"taken as changed: {error.reason}", application=application.name)
-            self.snapshot.changed[step.before, step.after] = True
-            return
-        differing = (path for path in {*before, *after} if before.get(path) != after.get(path))
-        self.snapshot.changed[step.before, step.after] = any(
-            path_matches(application.paths, path) for path in differing
-        )
 
     def _render(self, step: RenderBundle) -> None:
         environment = self._environment(step.environment)

@@ -10,7 +10,8 @@ from functools import partial
 from downwind.perform.world import World
 from downwind.ports import NewObject, StoredObject
 from downwind.reconcile import names
-from downwind.reconcile.facts import Hints
+from downwind.reconcile.due import ANNOUNCED
+from downwind.reconcile.facts import Hints, NewFact
 
 METADATA_LIMIT = 4000
 """Hints up to this size stand in the metadata too, so that a list is enough."""
@@ -88,6 +89,22 @@ def close(
         if world.work.create(of_round(application, f"tick-{tick_id}", left)) is None:
             return
     world.side_by_side([partial(world.work.delete, name) for name in sorted(may_go)])
+
+
+def announced_releases(facts: Sequence[NewFact]) -> frozenset[str]:
+    """Commits of the releases of which one of these is to be announced. A decision reads a release only until a newer entry is
+    claimed; what is announced of rollouts stands in their own list."""
+    return frozenset(
+        str(fact.body["commit"])
+        for fact in facts
+        if fact.name.startswith("release/") and fact.body["kind"] in ANNOUNCED
+    )
+
+
+def of_release(application: str, commit: str, now: datetime) -> NewObject:
+    """By a new name: a tick that read before may be about to delete whatever stands already."""
+    name = f"release-{commit}-{int(now.timestamp() * 1000)}"
+    return of_round(application, name, Hints(commits=frozenset({commit})))
 
 
 def _leaf(marker: StoredObject) -> str:

@@ -43,7 +43,7 @@ def reconcile(
         snapshot = Snapshot()
         asked = _questions(world, registered, hints, snapshot)
     snapshot.hints, snapshot.tick = hints, tick
-    effects = Effects(world, registered, snapshot, moment.began)
+    effects = Effects(world, registered, snapshot, moment)
     world.side_by_side([*([alongside] if alongside else []), *asked, partial(_load, world, registered, snapshot)])
     tried: list[Step] = []
     due = Due()
@@ -63,9 +63,9 @@ def reconcile(
     if left:
         logs.info("left for the tick", application=registered.application.name, steps=left)
     unheard = hints.executions - frozenset(snapshot.executions) - snapshot.gone
-    if all(wait.closed for wait in due.waits) and not due.steps and not unheard:
+    if all(wait.closed for wait in due.waits) and not due.steps and not unheard and not effects.doubtful:
         return None
-    return due.open | Hints(executions=unheard)
+    return due.open | Hints(executions=unheard, commits=effects.doubtful)
 
 
 def _questions(world: World, registered: Registered, hints: Hints, snapshot: Snapshot) -> list[Callable[[], None]]:

@@ -32,13 +32,14 @@ First = Append | Compare | Verify
 """What comes first and alone: entries, and what has to be known before one."""
 RENDERER = "1"
 """Part of a bundle's inputs: a renderer that writes other bytes is another renderer."""
-_ANNOUNCED = {
+ANNOUNCED = {
     "completed": "dev.downwind.release.completed.v1",
     "blocked": "dev.downwind.release.blocked.v1",
     "started": "dev.downwind.rollout.started.v1",
     "outcome": "dev.downwind.rollout.ended.v1",
     "parked": "dev.downwind.message.parked.v1",
 }
+"""Types of the CloudEvents, by the kind of the fact."""
 
 
 def next_steps(
@@ -248,7 +249,7 @@ def bundle_inputs(registered: Registered, environment: Environment, entry: LogEn
 def _announce(snapshot: Snapshot, collector: Collector) -> None:
     for name in sorted(snapshot.facts):
         fact = snapshot.facts[name]
-        kind = _ANNOUNCED.get(str(fact.body.get("kind"))) if not fact.name.startswith("parked/") else None
+        kind = ANNOUNCED.get(str(fact.body.get("kind"))) if not fact.name.startswith("parked/") else None
         if kind is not None and names.announced(name) not in snapshot.facts:
             collector.add(Announce(type=kind, fact=fact))
             if fact.name.startswith("release/"):

@@ -62,8 +62,6 @@ def images_of(
     if not given and entry.build is None:
         name = names.release(application.name, entry.commit) + "completed"
         if name not in snapshot.facts:
-            # Where its answer is lost, the next run has to look at this release again, whoever is claimed meanwhile.
-            collector.keep(commits=frozenset({entry.commit}))
             collector.record(
                 name,
                 kind="completed",

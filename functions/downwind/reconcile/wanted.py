@@ -88,15 +88,13 @@ def _cut(application: Application, snapshot: Snapshot) -> dict[str, int]:
 
 
 def _candidates(registered: Registered, snapshot: Snapshot) -> dict[str, int]:
-    """The releases of entries above the newest that was claimed for trigger. On a tick of that one too: its worker may have
-    died before it announced what it found."""
+    """The releases of entries above the newest that was claimed for trigger."""
     queries: dict[str, int] = {}
     for environment in registered.application.environments:
         rollouts = read_rollouts(registered.application, environment, snapshot)
         claimed = max((number for number, rollout in rollouts.items() if rollout.claims), default=0)
         for entry in read_log(registered.application, environment, snapshot):
-            newest = entry.n == claimed and snapshot.tick is not None
-            if (entry.n > claimed or newest) and entry.release:
+            if entry.n > claimed and entry.release:
                 queries.update(_release(registered, entry.commit))
     return queries
 

@@ -110,22 +110,11 @@ def test_the_way_back_from_a_tip_is_read_push_by_push_until_it_is_linked(given: 
     given.snapshot.tick = 7
     given.tip(C)
     listed(given)
-    assert tip_round(given) == {names.release("shop", A), names.release("shop", C)}
+    assert tip_round(given) == {names.release("shop", C)}
     given.push(B, C)
     assert tip_round(given) == {names.release("shop", B)}
     given.push(A, B)
     assert asked(given) == set()
-
-
-def test_a_tick_reads_the_release_of_the_newest_claimed_entry_too(given: Any) -> None:
-    given.entry(1, A)
-    given.entry(2, B)
-    given.claim(2, B)
-    listed(given)
-    assert asked(given) == set()
-    given.snapshot.tick = 7
-    assert names.release("shop", B) in asked(given)
-    assert names.release("shop", A) not in asked(given)
 
 
 def test_of_deletions_only_the_refs_own_are_read(given: Any) -> None:
