@@ -30,7 +30,7 @@ from downwind.timing import Timing
 
 First = Append | Compare | Verify
 """What comes first and alone: entries, and what has to be known before one."""
-RENDERER = "1"
+RENDERER = "2"
 """Part of a bundle's inputs: a renderer that writes other bytes is another renderer."""
 ANNOUNCED = {
     "completed": "dev.downwind.release.completed.v1",

@@ -76,14 +76,14 @@ class Builder:
     def _scalar(self, event: Any, line: int) -> None:
         value: Any = event.value
         self._weigh(1 + len(value), line)
-        if event.tag in {None, "!"}:
+        if event.tag is None:
             plain = not event.style  # None from the Python parser, "" from the C one
             if plain and value == "<<" and self._is_key():
                 self._merge_key(line)
                 return
             if plain:
                 value = resolve(value)
-        elif event.tag != _TAG + "str":
+        elif event.tag not in {"!", _TAG + "str"}:  # a lone `!` makes a text of anything, as for kubectl
             value = resolve(value)
             if type(value) not in _SCALAR_TAGS.get(event.tag, ()):
                 raise self._refused(line, f"the tag {event.tag} does not fit here", "write the value without a tag")

@@ -31,7 +31,8 @@ def stamped(data: bytes, sequence: int = 7) -> bytes:
 
 
 def read(data: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in data.split(b"---\n")]
+    assert data.startswith(b"---\n")
+    return [json.loads(line) for line in data.removeprefix(b"---\n").split(b"---\n")]
 
 
 def test_the_guard_is_the_first_document_in_the_environments_namespace_and_not_versioned() -> None:
@@ -83,7 +84,7 @@ def test_the_same_bundle_and_number_give_the_same_bytes_and_another_number_other
     data = documents({**CONFIG, "data": {"a": text}})
     assert stamped(data, sequence) == stamped(data, sequence)
     assert stamped(data, sequence) != stamped(data, sequence % (10**18 - 1) + 1)
-    assert stamped(data, sequence).isascii()
+    assert all(char <= "~" or char > "\uffff" for char in stamped(data, sequence).decode())
     assert read(stamped(data, sequence))[1]["data"]["a"] == text
 
 
@@ -91,3 +92,8 @@ def test_the_same_bundle_and_number_give_the_same_bytes_and_another_number_other
 def test_a_number_that_the_policy_would_refuse_is_refused_here(sequence: int) -> None:
     with pytest.raises(ValueError, match="a sequence is a whole number"):
         stamped(documents(CONFIG), sequence)
+
+
+def test_a_bundle_of_renderer_1_which_had_no_first_separator_is_stamped_as_one_of_today() -> None:
+    data = documents(DEPLOYMENT, CONFIG)
+    assert stamped(data.removeprefix(b"---\n")) == stamped(data)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from downwind.errors import Refused
@@ -237,14 +237,12 @@ def test_the_order_of_the_objects_and_of_their_keys_does_not_matter(objects: lis
 
 @given(OBJECTS)
 def test_what_is_written_is_what_was_given_for_a_reader_of_json(objects: list[dict[str, Any]]) -> None:
-    found = [json.loads(line) for line in make_bundle(objects, RELEASE).documents.split(b"---\n")]
+    found = [json.loads(line) for line in make_bundle(objects, RELEASE).documents.split(b"---\n")[1:]]
     assert content(found) == content(objects)
 
 
 @given(OBJECTS)
 def test_what_is_written_is_what_was_given_for_readers_of_yaml(objects: list[dict[str, Any]]) -> None:
-    # Beyond U+FFFF JSON writes surrogate pairs: Spinnaker's SnakeYAML reads them right (measured), libyaml refuses them.
-    assume(max(json.dumps(objects, ensure_ascii=False)) <= "\uffff")
     documents = make_bundle(objects, RELEASE).documents
     for found in (list(yaml.safe_load_all(documents)), read_documents("a.yaml", documents)):
         assert content(found) == content(objects)

@@ -17,11 +17,19 @@ def test_a_document_is_one_line_of_ascii_with_sorted_keys_and_one_line_end() -> 
         ("a/b", b"a/b"),
         ("\u2028", rb"\u2028"),
         ("\x01", rb"\u0001"),
-        ("😀", rb"\ud83d\ude00"),
+        ("ä\\u00e4", rb"\u00e4\\u00e4"),
     ],
 )
 def test_characters_that_a_reader_might_stumble_over_are_escaped_and_a_slash_is_not(text: str, written: bytes) -> None:
     assert document({"a": text}, "x") == b'{"a":"' + written + b'"}\n'
+
+
+def test_a_character_beyond_the_first_plane_is_written_as_it_is_since_readers_of_yaml_refuse_surrogate_pairs() -> None:
+    assert document({"a": "ä😀"}, "x") == b'{"a":"\\u00e4' + "😀".encode() + b'"}\n'
+
+
+def test_every_document_follows_a_separator_since_kubectl_takes_what_begins_with_a_brace_for_json_alone() -> None:
+    assert join([b"{}\n", b"{}\n"]) == b"---\n{}\n---\n{}\n"
 
 
 def test_nulls_in_objects_are_dropped_at_any_depth_and_nulls_in_lists_are_kept() -> None:
@@ -42,4 +50,5 @@ def test_nothing_is_shared_with_what_was_given() -> None:
 
 def test_split_gives_back_what_join_took_though_a_text_holds_the_separator() -> None:
     objects = [{"a": "\n---\n"}, {"---\n": "---"}]
-    assert split(join(document(value, "x") for value in objects)) == objects
+    written = join(document(value, "x") for value in objects)
+    assert split(written) == split(written.removeprefix(b"---\n")) == objects

@@ -38,9 +38,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(loader: Any) -> None:
 
 
 def test_quotes_and_blocks_make_texts_of_everything(loader: Any) -> None:
-    text = "a: '22e5'\nb: \"on\"\nc: |-\n  12\nd: >-\n  ~\ne: !!str 012\nf: '<<'\ng: <<\n'<<': 1\nh: ! '3'\n"
+    text = "a: '22e5'\nb: \"on\"\nc: |-\n  12\nd: >-\n  ~\ne: !!str 012\nf: '<<'\ng: <<\n'<<': 1\nh: ! '3'\ni: ! on\n"
     assert read(text, loader) == [
-        {"a": "22e5", "b": "on", "c": "12", "d": "~", "e": "012", "f": "<<", "g": "<<", "<<": 1, "h": "3"}
+        {"a": "22e5", "b": "on", "c": "12", "d": "~", "e": "012", "f": "<<", "g": "<<", "<<": 1, "h": "3", "i": "on"}
     ]
 
 
