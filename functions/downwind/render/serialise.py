@@ -17,6 +17,7 @@ from downwind.render.limits import LIMITS
 _SEPARATOR = b"---\n"
 # YAML gives up on a key in `{…}` whose colon is more than 1,024 characters away.
 _KEY_CHARACTERS = 1_000
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _TO_ESCAPE = re.compile("[\x7f-\uffff]")
 
 
@@ -48,7 +49,7 @@ def clean(value: Any, place: str) -> Any:
 def document(value: dict[str, Any], place: str) -> bytes:
     """One object as a line, keys sorted, ASCII but for characters beyond U+FFFF: JSON has only surrogate pairs for those, which
     most readers of YAML refuse. Refused: more than 3,000,000 characters."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = _ENCODER.encode(value)
     if not text.isascii() or "\x7f" in text:
         text = _TO_ESCAPE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     if len(text) > LIMITS.document_characters:

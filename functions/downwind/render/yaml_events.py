@@ -53,25 +53,27 @@ class Builder:
         import yaml
 
         count = 0
+        # Nearly all events are scalars, so they are asked for first, and by their exact class.
+        scalar, mapping, sequence = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
         for event in events:
-            line = event.start_mark.line + 1
-            if isinstance(event, yaml.DocumentStartEvent):
-                count += 1
-                if count > self._limits.documents:
-                    raise self._refused(line, f"more than {self._limits.documents} documents", "split the file")
-                self._anchors.clear()
-                self._root = None
-                start = line
-            elif isinstance(event, yaml.DocumentEndEvent):
-                yield self._root, start
-            elif isinstance(event, yaml.ScalarEvent):
-                self._scalar(event, line)
-            elif isinstance(event, yaml.AliasEvent):
-                self._alias(str(event.anchor), line)
-            elif isinstance(event, yaml.CollectionStartEvent):
-                self._open({} if isinstance(event, yaml.MappingStartEvent) else [], event, line)
+            kind = type(event)
+            if kind is scalar:
+                self._scalar(event, event.start_mark.line + 1)
+            elif kind is mapping or kind is sequence:
+                self._open({} if kind is mapping else [], event, event.start_mark.line + 1)
             elif isinstance(event, yaml.CollectionEndEvent):
                 self._close()
+            elif kind is yaml.AliasEvent:
+                self._alias(str(event.anchor), event.start_mark.line + 1)
+            elif kind is yaml.DocumentStartEvent:
+                count += 1
+                start = event.start_mark.line + 1
+                if count > self._limits.documents:
+                    raise self._refused(start, f"more than {self._limits.documents} documents", "split the file")
+                self._anchors.clear()
+                self._root = None
+            elif kind is yaml.DocumentEndEvent:
+                yield self._root, start
 
     def _scalar(self, event: Any, line: int) -> None:
         value: Any = event.value
