@@ -35,21 +35,28 @@ def read_json(name: str, text: str, limits: Limits) -> Any:
         ) from None
     except RecursionError:
         raise _too_deep(name, limits) from None
-    _check(name, value, limits.depth, limits)
+    left = _check(name, value, limits.depth, limits.values, limits)
+    if left < 0:
+        raise Refused(f"{name}: more than {limits.values} values", fix="split the file")
     return value
 
 
-def _check(name: str, value: Any, levels: int, limits: Limits) -> None:
+def _check(name: str, value: Any, levels: int, left: int, limits: Limits) -> int:
+    """How many values may still come; below 0 it stopped."""
+    left -= 1
     if isinstance(value, dict | list):
         if levels == 0:
             raise _too_deep(name, limits)
         for inner in (*value, *value.values()) if isinstance(value, dict) else value:
-            _check(name, inner, levels - 1, limits)
+            left = _check(name, inner, levels - 1, left, limits)
+            if left < 0:
+                break
     elif isinstance(value, str) and not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
             raise Refused(f"{name}: half a surrogate pair is no character", fix="write the character itself") from None
+    return left
 
 
 def _too_deep(name: str, limits: Limits) -> Refused:

@@ -17,8 +17,11 @@ from downwind.render.limits import LIMITS
 _SEPARATOR = b"---\n"
 # YAML gives up on a key in `{…}` whose colon is more than 1,024 characters away.
 _KEY_CHARACTERS = 1_000
-_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_TO_ESCAPE = re.compile("[\x7f-\uffff]")
+_ASCII, _UTF_8 = (
+    json.JSONEncoder(sort_keys=True, ensure_ascii=ascii_only, allow_nan=False, separators=(",", ":"))
+    for ascii_only in (True, False)
+)
+_TO_ESCAPE = re.compile("[\x80-\uffff]")
 
 
 def clean(value: Any, place: str) -> Any:
@@ -49,9 +52,10 @@ def clean(value: Any, place: str) -> Any:
 def document(value: dict[str, Any], place: str) -> bytes:
     """One object as a line, keys sorted, ASCII but for characters beyond U+FFFF: JSON has only surrogate pairs for those, which
     most readers of YAML refuse. Refused: more than 3,000,000 characters."""
-    text = _ENCODER.encode(value)
-    if not text.isascii() or "\x7f" in text:
-        text = _TO_ESCAPE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    text = _ASCII.encode(value)
+    if "\\ud" in text:  # half of a pair, or a text that looks like one: then it costs time, and nothing else
+        text = _TO_ESCAPE.sub(lambda match: f"\\u{ord(match[0]):04x}", _UTF_8.encode(value))
+    text = text.replace("\x7f", "\\u007f")
     if len(text) > LIMITS.document_characters:
         raise Refused(
             f"{place}: {len(text)} characters are more than Spinnaker reads in one document",

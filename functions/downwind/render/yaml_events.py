@@ -5,8 +5,8 @@ raise RecursionError, and answer bad scalars with errors of every kind. Every va
 aliases are written out; an alias adds the weight of its anchor, so a bomb is refused at the line where it goes off.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from downwind.errors import Refused
@@ -24,15 +24,17 @@ _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
 
 @dataclass(slots=True)
 class _Open:
-    """A list or mapping whose end has not come. `key` waits for its value; `merged` holds what `<<` brought."""
+    """A list or mapping whose end has not come. `start` and `values`: weight and count before it. `key` waits for its value;
+    `merged` holds what `<<` brought."""
 
     value: dict[str, Any] | list[Any]
     start: int
+    values: int
     anchor: str | None
     line: int
     key: str | None = None
     merging: bool = False
-    merged: list[Any] = field(default_factory=list)
+    merged: Sequence[Any] = ()
 
 
 class Builder:
@@ -42,9 +44,10 @@ class Builder:
         self._name = name
         self._limits = limits
         self._weight = 0
+        self._values = 0
         self._aliases = 0
         self._merges = 0
-        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._anchors: dict[str, tuple[Any, int, int]] = {}
         self._stack: list[_Open] = []
         self._root: Any = None
 
@@ -77,7 +80,7 @@ class Builder:
 
     def _scalar(self, event: Any, line: int) -> None:
         value: Any = event.value
-        self._weigh(1 + len(value), line)
+        self._weigh(1 + len(value), 1, line)
         if event.tag is None:
             plain = not event.style  # None from the Python parser, "" from the C one
             if plain and value == "<<" and self._is_key():
@@ -92,7 +95,7 @@ class Builder:
         if isinstance(value, str) and not value.isascii():
             self._check_text(value, line)
         if event.anchor is not None:
-            self._anchors[event.anchor] = value, 1 + len(event.value)
+            self._anchors[event.anchor] = value, 1 + len(event.value), 1
         self._add(value, line)
 
     def _alias(self, anchor: str, line: int) -> None:
@@ -101,13 +104,12 @@ class Builder:
             raise self._refused(line, f"more than {self._limits.aliases} aliases", "write the values out")
         if anchor not in self._anchors:
             raise self._refused(line, f"no anchor &{anchor} ends before *{anchor}", "define the anchor first")
-        value, weight = self._anchors[anchor]
-        self._weigh(weight, line)
+        value, weight, values = self._anchors[anchor]
+        self._weigh(weight, values, line)
         self._add(value, line)
 
     def _open(self, value: dict[str, Any] | list[Any], event: Any, line: int) -> None:
-        kind = "map" if isinstance(value, dict) else "seq"
-        if event.tag not in {None, "!", _TAG + kind}:
+        if event.tag is not None and event.tag not in ("!", _TAG + ("map" if isinstance(value, dict) else "seq")):
             raise self._refused(line, f"the tag {event.tag} is not allowed", "write the value without a tag")
         if len(self._stack) >= self._limits.depth:
             raise self._refused(line, f"nested deeper than {self._limits.depth} levels", "flatten it")
@@ -115,17 +117,16 @@ class Builder:
             raise self._refused(line, "a list or mapping can't be a key", "put the key in quotes")
         if event.anchor is not None:
             self._anchors.pop(event.anchor, None)  # an alias inside means this value, not an older one of that name
-        self._stack.append(_Open(value, self._weight, event.anchor, line))
-        self._weigh(1, line)
+        self._stack.append(_Open(value, self._weight, self._values, event.anchor, line))
+        self._weigh(1, 1, line)
 
     def _close(self) -> None:
         ended = self._stack.pop()
-        if isinstance(ended.value, dict):
-            for merged in ended.merged:
-                for key, value in merged.items():
-                    ended.value.setdefault(key, value)
+        for merged in ended.merged:
+            for key, value in merged.items():
+                ended.value.setdefault(key, value)  # type: ignore[union-attr]  # only a mapping has something merged
         if ended.anchor is not None:
-            self._anchors[ended.anchor] = ended.value, self._weight - ended.start
+            self._anchors[ended.anchor] = ended.value, self._weight - ended.start, self._values - ended.values
         self._add(ended.value, ended.line)
 
     def _add(self, value: Any, line: int) -> None:
@@ -184,12 +185,15 @@ class Builder:
         parent.merged = merged
         parent.merging = False
 
-    def _weigh(self, weight: int, line: int) -> None:
+    def _weigh(self, weight: int, values: int, line: int) -> None:
         self._weight += weight
+        self._values += values
         if self._weight > self._limits.bytes_out:
             raise self._refused(
                 line, f"its aliases make more than {self._limits.bytes_out} bytes", "write the values out"
             )
+        if self._values > self._limits.values:
+            raise self._refused(line, f"more than {self._limits.values} values", "split the file")
 
     def _check_text(self, text: str, line: int) -> None:
         try:

@@ -49,6 +49,8 @@ def _read_yaml(name: str, text: str, limits: Limits, loader: Any) -> list[tuple[
         raise Refused(
             f"{name}:{line}: the character {odd.group()!r} is not allowed", fix="quote it, and write an escape"
         )
+    if text.count("\n%") > limits.directives:  # libyaml compares each with all before it
+        raise Refused(f"{name}: more than {limits.directives} lines begin with %", fix="take the directives out")
     chosen = loader or getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return list(Builder(name, limits).documents(_events(chosen(text))))

@@ -162,8 +162,11 @@ DOUBLING = "a0: &a0 [xxxxxxxxxxxxxxxx, xxxxxxxxxxxxxxxx]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (NESTED_MERGES, "aliases make more than 8388608 bytes"),
-        (DOUBLING, "aliases make more than 8388608 bytes"),
+        (NESTED_MERGES, "more than 40000 values"),
+        (DOUBLING, "more than 40000 values"),
+        (f"a: &a {'x' * 100_000}\nb: [{', '.join(['*a'] * 100)}]", "aliases make more than 8388608 bytes"),
+        ("a:\n" + "- 1\n" * 40_000, "more than 40000 values"),
+        ("".join(f"%TAG !t{n}! tag:x,2000:{n}\n" for n in range(18)) + "---\na: 1", "more than 16 lines begin with %"),
         ("a: &a x\nb: [" + "*a, " * 101 + "]", "more than 100 aliases"),
         ("".join(f"k{n}: {{<<: {{a: 1}}}}\n" for n in range(17)), "more than 16 merge keys"),
         ("[" * 1_000, "nested deeper than 64 levels"),
@@ -172,7 +175,20 @@ DOUBLING = "a0: &a0 [xxxxxxxxxxxxxxxx, xxxxxxxxxxxxxxxx]\n" + "".join(
         ("a: " + "x" * 1_048_576, "bytes are too many"),
         ("kind: List\nitems:\n" + "- {}\n" * 2_001, "2001 objects are too many"),
     ],
-    ids=["merges", "aliases", "many aliases", "many merges", "lists", "mappings", "documents", "bytes", "items"],
+    ids=[
+        "merges",
+        "aliases",
+        "bytes of aliases",
+        "values",
+        "directives",
+        "many aliases",
+        "many merges",
+        "lists",
+        "mappings",
+        "documents",
+        "bytes",
+        "items",
+    ],
 )
 def test_what_would_grow_beyond_the_limits_is_refused(text: str, reason: str, loader: Any) -> None:
     with pytest.raises(Refused) as caught:
