@@ -13,8 +13,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from downwind.model.channels import Channel
+from downwind.model.engines import EngineOptions
 from downwind.model.execution import Execution
 from downwind.model.notice import Notice
+from downwind.render.engine import Rendered
+from downwind.render.tree import FileTree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +88,9 @@ class Repository(Protocol):
     def tips(self, address: str, credentials: str | None = None) -> Mapping[str, Tip]:
         """All heads and tags by full name (one ls-remote)."""
 
-    def files(self, address: str, commit: str, path: str, credentials: str | None = None) -> Mapping[str, bytes]:
-        """Contents of all regular files under `path` in exactly that commit (one shallow fetch), keyed by their path below
-        `path` with `/`. Refused: no such commit, no such path, a symlink or submodule under it, or over the limits
-        (5,000 files, 32 MiB)."""
+    def tree(self, address: str, commit: str, credentials: str | None = None) -> FileTree:
+        """The files of exactly that commit (one shallow fetch), to be read with `render.tree.TreeReader`, which says what is
+        allowed in it. Refused: no such commit. Reading a tree may raise TransientError."""
 
     def blobs(self, address: str, commit: str, credentials: str | None = None) -> Mapping[str, str]:
         """Path to object id of every entry of that commit's tree, from the root."""
@@ -133,10 +135,11 @@ class Registry(Protocol):
 
 
 class Renderer(Protocol):
-    """An engine: a directory of files in, Kubernetes objects out, in the order given by the engine. Not trusted with the tree."""
+    """All engines: a directory of a commit in, what its engine prints out. Not trusted with the tree, and it reads no YAML of
+    objects: that comes after it, the same for all (`render.engine.read_objects`)."""
 
-    def render(self, files: Mapping[str, bytes]) -> list[dict[str, Any]]:
-        """Refused with file, line and fix for what can't be rendered."""
+    def render(self, tree: FileTree, path: str, options: EngineOptions) -> Rendered:
+        """Refused with file and fix for what can't be rendered; Misconfigured where the engine is not on this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ DOWN = TransientError("503")
 HOURS = 6
 OURS = ("triggers/shop}", "triggers/shop, start: true}")
 SYSTEMS = {
-    "git host": ("repository", ("tips", "files", "blobs")),
+    "git host": ("repository", ("tips", "tree", "blobs")),
     "Cloud Build": ("builds", ("trigger", "run", "get", "find")),
     "registry": ("registry", ("digest", "exists", "labels")),
     "Gate": ("pipelines", ("config", "start", "search", "execution", "cancel")),

@@ -23,7 +23,7 @@ def stall(shop: Any, port: str, method: str, seconds: float) -> None:
 def test_a_worker_that_stalls_into_a_freeze_window_starts_nothing(new_shop: Any) -> None:
     shop = new_shop(("pipeline: {application: shop, name: deploy-staging}\n", SHORT))
     commit = shop.push()
-    stall(shop, "repository", "files", 150)  # from nine into the window, which opens two minutes later
+    stall(shop, "repository", "tree", 150)  # from nine into the window, which opens two minutes later
     shop.build(commit)
     assert shop.executions("staging") == []
     shop.tick(4)
@@ -32,7 +32,7 @@ def test_a_worker_that_stalls_into_a_freeze_window_starts_nothing(new_shop: Any)
 
 def test_a_worker_that_reads_and_stalls_claims_nothing(shop: Any) -> None:
     commit = shop.push()
-    stall(shop, "repository", "files", 40)
+    stall(shop, "repository", "tree", 40)
     shop.build(commit)
     assert shop.executions("staging") == []
     shop.tick()

@@ -1,6 +1,6 @@
 """One history: a day of pushes and faults, then quiet, then what must hold. Everything in it follows from the seed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -42,18 +42,6 @@ FEWEST_POINTS = 200
 _SLOT = int(names.repository_index(repository_key(REPOSITORY)).split("/")[2][:8], 16) * SLOTS >> 32
 """The minute of the hour in which the patrol comes by."""
 _REVISIONS = (due.RENDERER, f"{due.RENDERER}-next")
-
-
-class _Engine(PlainRenderer):
-    """Plain YAML, and each content once for all histories: engines are not what is tried here."""
-
-    def render(self, files: Mapping[str, bytes]) -> list[dict[str, Any]]:
-        return [dict(each) for each in _rendered(tuple(sorted(files.items())))]
-
-
-@lru_cache(maxsize=16)
-def _rendered(files: tuple[tuple[str, bytes], ...]) -> tuple[dict[str, Any], ...]:
-    return tuple(PlainRenderer().render(dict(files)))
 
 
 @dataclass(slots=True)
@@ -140,7 +128,7 @@ class History:
             repository=Port(self.points, "repository", outside.repository),
             builds=Port(self.points, "builds", outside.builds, effects=("run",)),
             registry=Port(self.points, "registry", outside.registry),
-            renderer=_Engine(),
+            renderer=PlainRenderer(),
             pipelines=Port(self.points, "pipelines", self.spinnaker, effects=("start",)),
             publisher=Port(self.points, "publisher", self.publisher),
             notifier=Port(self.points, "notifier", self.notifier, effects=("send",)),

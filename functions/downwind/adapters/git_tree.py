@@ -1,4 +1,6 @@
-"""One commit's files out of one fetched pack, read object by object. It comes from outside: bounds are checked."""
+"""One commit's files out of one fetched pack, read object by object. It comes from outside: bounds are checked.
+
+What may be read of it, and how much, is checked where it is read (`render.tree`)."""
 
 import stat
 import threading
@@ -10,15 +12,13 @@ from typing import TYPE_CHECKING
 
 from downwind.adapters.git_pack import unpacked_size
 from downwind.errors import Refused, TransientError
+from downwind.render.tree import Kind
 
 if TYPE_CHECKING:
     from dulwich.pack import Pack
 
-MAX_FILES = 5_000
-MAX_BYTES = 32 << 20
 MAX_ENTRIES = 500_000
 MAX_DEPTH = 64
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 class Tree:
@@ -28,46 +28,33 @@ class Tree:
         self._pack = pack
         self._root = root
         self._mutex = threading.Lock()
+        self._ids: dict[str, bytes] = {}
         self.size = size
         weakref.finalize(self, pack.close)  # a cache may drop it while another thread reads
 
-    def files(self, path: str) -> dict[str, bytes]:
-        """As `ports.Repository.files`."""
-        parts = clean_path(path)
-        found: dict[str, bytes] = {}
-        total = 0
+    def entries(self, path: str) -> dict[str, Kind]:
+        """As `FileTree.entries`. TransientError where the pack is broken."""
+        tree = self._id(path) if path else self._root
         with self._mutex:
-            start = self._directory(parts, path)
-            for name, mode, blob in self._walk(start, tuple(parts)):
-                refuse_special(name, "symlink" if stat.S_ISLNK(mode) else "submodule" if _is_submodule(mode) else None)
-                _refuse_name(name)
-                if len(found) >= MAX_FILES:
-                    raise Refused(f"more than {MAX_FILES} files under {path or '.'}", field=path)
-                data = self._raw(blob)
-                total += len(data)
-                if total > MAX_BYTES:
-                    raise Refused(f"more than {MAX_BYTES >> 20} MiB under {path or '.'}", field=path)
-                refuse_pointer(name, data)
-                found["/".join(name.split("/")[len(parts) :])] = data
-        return found
+            found = self._entries(tree)
+            self._ids.update({f"{path}/{name}" if path else name: entry for name, _mode, entry in found})
+        return {name: _kind(mode) for name, mode, _entry in found}
+
+    def read(self, path: str) -> bytes:
+        """As `FileTree.read`."""
+        blob = self._id(path)
+        with self._mutex:
+            return self._raw(blob)
+
+    def _id(self, path: str) -> bytes:
+        if path not in self._ids:
+            self.entries(path.rpartition("/")[0])
+        return self._ids[path]
 
     def blobs(self) -> dict[str, str]:
         """As `ports.Repository.blobs`: files, symlinks and submodules; no directories."""
         with self._mutex:
             return {name: entry.decode() for name, _mode, entry in self._walk(self._root, ())}
-
-    def _directory(self, parts: list[str], path: str) -> bytes:
-        current = self._root
-        for depth, part in enumerate(parts):
-            entry = next((entry for entry in self._entries(current) if entry[0] == part), None)
-            if entry is None:
-                raise Refused(f"no directory {path} in the commit", field=path)
-            _name, mode, current = entry
-            if stat.S_ISLNK(mode) or _is_submodule(mode):
-                refuse_special("/".join(parts[: depth + 1]), "symlink" if stat.S_ISLNK(mode) else "submodule")
-            if not stat.S_ISDIR(mode):
-                raise Refused(f"{path} is not a directory", field=path)
-        return current
 
     def _walk(self, tree: bytes, parents: tuple[str, ...]) -> Iterator[tuple[str, int, bytes]]:
         """Every entry below a tree that is not a tree itself. Counted: one small tree can be named a million times."""
@@ -122,30 +109,9 @@ def fetched_tree(data: bytes, commit: str) -> Tree:
         return Tree(pack, bytes(found.tree), len(data) + unpacked)
 
 
-def clean_path(path: str) -> list[str]:
-    """The parts of a directory's path below the root; "" and "." are the root."""
-    parts = [part for part in path.split("/") if part not in {"", "."}]
-    if ".." in parts:
-        raise Refused(f"{path} leaves the repository", field=path)
-    return parts
-
-
-def refuse_special(name: str, kind: str | None) -> None:
-    if kind is not None:
-        raise Refused(f"{name} is a {kind}; only regular files can be read", field=name)
-
-
-def refuse_pointer(name: str, data: bytes) -> None:
-    if data.startswith(LFS_POINTER):
-        raise Refused(f"{name} is a Git LFS pointer; its content is not in the repository", field=name)
-
-
-def _refuse_name(name: str) -> None:
-    """git would not check these out; a program that writes the files to a folder might."""
-    for part in name.split("/"):
-        if part in {"", ".", ".."} or part.lower() == ".git" or "\\" in part or "\0" in part:
-            raise Refused(f"{name!r} is not allowed as a file name", field=name)
-
-
-def _is_submodule(mode: int) -> bool:
-    return stat.S_IFMT(mode) == 0o160000
+def _kind(mode: int) -> Kind:
+    if stat.S_ISDIR(mode):
+        return "directory"
+    if stat.S_IFMT(mode) == 0o160000:
+        return "submodule"
+    return "link" if stat.S_ISLNK(mode) else "file"

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from downwind.adapters.git_tree import MAX_BYTES, MAX_FILES, clean_path, refuse_pointer, refuse_special
 from downwind.adapters.memory_faults import Faults
+from downwind.adapters.memory_tree import MemoryTree
 from downwind.errors import Misconfigured, Refused
 from downwind.ports import Tip
 
@@ -52,7 +52,8 @@ class MemoryRepository(Faults):
     ) -> str:
         """A new commit with exactly these files, and `ref` moved to it; its id. Every call makes another id.
 
-        `special` maps paths to `symlink` or `submodule`. The repository is created if need be.
+        `special` maps paths to `submodule`, or to `symlink` and where it points: `symlink ../base`. The repository is
+        created if need be.
         """
         with self._mutex:
             host = self._hosts.setdefault(address, _Host())
@@ -97,24 +98,10 @@ class MemoryRepository(Faults):
             state = host.states[max(0, len(host.states) - 1 - host.lag)]
             return {ref: tip for ref, tip in state.items() if ref.startswith(("refs/heads/", "refs/tags/"))}
 
-    def files(self, address: str, commit: str, path: str, credentials: str | None = None) -> Mapping[str, bytes]:
+    def tree(self, address: str, commit: str, credentials: str | None = None) -> MemoryTree:
         with self._mutex:
-            found = self._commit(self._ask("files", address, credentials), address, commit)
-            parts = clean_path(path)
-            prefix = "".join(f"{part}/" for part in parts)
-            for name, kind in found.special.items():
-                if name.startswith(prefix):
-                    refuse_special(name, kind)
-            files = {name[len(prefix) :]: data for name, data in found.files.items() if name.startswith(prefix)}
-            if not files and prefix:
-                raise Refused(f"no directory {path} in the commit", field=path)
-            if len(files) > MAX_FILES:
-                raise Refused(f"more than {MAX_FILES} files under {path or '.'}", field=path)
-            if sum(map(len, files.values())) > MAX_BYTES:
-                raise Refused(f"more than {MAX_BYTES >> 20} MiB under {path or '.'}", field=path)
-            for name, data in files.items():
-                refuse_pointer(prefix + name, data)
-            return files
+            found = self._commit(self._ask("tree", address, credentials), address, commit)
+            return MemoryTree(found.files, found.special)
 
     def blobs(self, address: str, commit: str, credentials: str | None = None) -> Mapping[str, str]:
         with self._mutex:

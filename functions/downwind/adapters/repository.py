@@ -53,8 +53,8 @@ class GitRepository:
             if name.startswith((b"refs/heads/", b"refs/tags/")) and not name.endswith(b"^{}")
         }
 
-    def files(self, address: str, commit: str, path: str, credentials: str | None = None) -> Mapping[str, bytes]:
-        return self._tree(address, commit, credentials).files(path)
+    def tree(self, address: str, commit: str, credentials: str | None = None) -> Tree:
+        return self._tree(address, commit, credentials)
 
     def blobs(self, address: str, commit: str, credentials: str | None = None) -> Mapping[str, str]:
         return self._tree(address, commit, credentials).blobs()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from downwind.model.channels import Channel
+from downwind.model.engines import EngineOptions
 from downwind.model.patterns import ref_matches
 
 
@@ -49,6 +50,7 @@ class Manifests:
     parts: Mapping[str, str] = field(default_factory=dict)
     repository: RepositoryAddress | None = None
     ref: str | None = None
+    options: EngineOptions = field(default_factory=EngineOptions)
 
     def paths(self, environment: str) -> Mapping[str, str]:
         """Part name to path; the only part of a plain bundle is named "manifests"."""

@@ -13,14 +13,16 @@ from downwind.reconcile import names
 from downwind.reconcile.stamp import stamp
 from downwind.reconcile.steps import RenderBundle, TriggerRollout
 from downwind.render.bundle import BundleSet, ReleaseFacts, make_bundle
+from downwind.render.engine import read_objects
 
 YAML = "application/yaml"
 
 
 def render(
     world: World, registered: Registered, environment: Environment, step: RenderBundle
-) -> tuple[str, dict[str, bytes]]:
-    """The content's name and its documents by part, written. Refused: the manifests can't be rendered, with the reason.
+) -> tuple[str, dict[str, bytes], dict[str, dict[str, str | None]]]:
+    """The content's name, its documents by part, written, and the engine of each part. Refused: the manifests can't be
+    rendered, with the reason.
 
     The objects are all there before the caller writes the ledger's bundle fact, which is the commit point: nobody reads a
     bundle that no fact names.
@@ -36,10 +38,13 @@ def render(
         images=step.images,
         repository=application.repository.address,
     )
-    parts = {}
+    options = replace(manifests.options, release=application.name, namespace=environment.namespace)
+    tree = world.repository.tree(repository.address, step.manifests_commit, repository.credentials)
+    parts, engines = {}, {}
     for part, path in manifests.paths(environment.name).items():
-        files = world.repository.files(repository.address, step.manifests_commit, path, repository.credentials)
-        parts[part] = make_bundle(world.renderer.render(files), release)
+        rendered = world.renderer.render(tree, path, options)
+        engines[part] = rendered.engine.as_json()
+        parts[part] = make_bundle(read_objects(rendered), release)
     bundle = BundleSet(parts=parts)
     prefix = names.bundle(application.name, environment.name, bundle.digest)
     index = {
@@ -62,7 +67,7 @@ def render(
     world.bundles.create_all(
         [*new, NewObject(name=f"{prefix}index.json", data=json.dumps(index, sort_keys=True).encode())]
     )
-    return bundle.digest, documents
+    return bundle.digest, documents, engines
 
 
 def read(world: World, application: str, environment: str, content: str, parts: Sequence[str]) -> dict[str, bytes]:

@@ -138,7 +138,7 @@ class Effects:
             "inputs": step.inputs,
         }
         try:
-            content, documents = bundles.render(self.world, self.registered, environment, step)
+            content, documents, engines = bundles.render(self.world, self.registered, environment, step)
         except Refused as error:
             name = f"{release}blocked.render-{environment.name}-{step.inputs[:16]}"
             reason = f"{error.reason}; {error.fix}" if error.fix else error.reason
@@ -146,6 +146,7 @@ class Effects:
             return
         self._documents[content] = documents
         fact = {**about, "kind": "bundle", "bundle": content, "parts": sorted(documents), "images": dict(step.images)}
+        fact["engines"] = engines
         self._create(NewFact(name=f"{release}bundle/{environment.name}/{step.inputs}", body=fact))
 
     def _trigger(self, step: TriggerRollout) -> None:

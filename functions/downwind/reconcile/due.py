@@ -1,6 +1,7 @@
 """`next_steps`: everything that is due now for one application, and what the rest waits for. The one place that decides."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 
@@ -26,6 +27,7 @@ from downwind.reconcile.steps import (
     TriggerRollout,
     Verify,
 )
+from downwind.render.engine import ENGINES
 from downwind.timing import Timing
 
 First = Append | Compare | Verify
@@ -231,7 +233,7 @@ def bundle_inputs(registered: Registered, environment: Environment, entry: LogEn
     repository = manifests.repository or registered.application.repository
     return names.digest_of_json(
         {
-            "renderer": RENDERER,
+            "renderer": [RENDERER, ENGINES],
             "application": registered.application.name,
             "environment": environment.name,
             "namespace": environment.namespace,
@@ -240,6 +242,7 @@ def bundle_inputs(registered: Registered, environment: Environment, entry: LogEn
                 repository.address,
                 entry.manifests_commit or entry.commit,
                 dict(manifests.paths(environment.name)),
+                asdict(manifests.options),
             ],
             "images": images,
         }

@@ -83,9 +83,10 @@ class GitHost:
         stream += [b"deleteall"]
         for name, data in files.items():
             stream += [b"M 100644 inline " + os.fsencode(name), b"data %d" % len(data), data]
-        for name, kind in (special or {}).items():
+        for name, what in (special or {}).items():
+            kind, _, target = what.partition(" ")
             if kind == "symlink":
-                stream += [b"M 120000 inline " + name.encode(), b"data 9", b"elsewhere"]
+                stream += [b"M 120000 inline " + name.encode(), b"data %d" % len(target), target.encode()]
             else:
                 stream += [b"M 160000 " + b"1" * 40 + b" " + name.encode()]
         self.git("fast-import", "--quiet", stdin=b"\n".join([*stream, b""]))

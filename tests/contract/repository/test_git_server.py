@@ -10,6 +10,7 @@ import requests
 
 from downwind.local.git_server import GitServer
 from downwind.local.outbox import Outbox
+from downwind.render.tree import files_below
 
 MAIN = "refs/heads/main"
 
@@ -92,7 +93,7 @@ def test_a_clone_gets_the_branch_that_head_names(git_host: Any, tmp_path: Path) 
 def test_a_push_larger_than_gits_post_buffer_is_taken(git_host: Any) -> None:
     data = os.urandom(3 << 20)
     commit = git_host.commit(MAIN, {"big": data})
-    assert git_host.repository.files(git_host.address, commit, "") == {"big": data}
+    assert files_below(git_host.repository.tree(git_host.address, commit), "") == {"big": data}
 
 
 def test_repositories_are_made_by_put_only_and_listed(server: GitServer) -> None:

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Request, Response
 from downwind.adapters.repository import GitRepository
 from downwind.errors import Misconfigured, Refused, TransientError
 from downwind.local.http import Handler, HttpPart
+from downwind.render.tree import files_below
 from downwind.wiring import RecentSecrets
 
 MAIN = "refs/heads/main"
@@ -86,7 +87,7 @@ def test_credentials_that_do_not_open_it_are_no_verdict(odd: OddHost, status: in
     with pytest.raises(Misconfigured, match="check the address, and that secret git"):
         repository.tips(f"{odd.url}/shop.git", "git")
     with pytest.raises(Misconfigured, match=str(status)):
-        repository.files(f"{odd.url}/shop.git", "a" * 40, "", "git")
+        files_below(repository.tree(f"{odd.url}/shop.git", "a" * 40, "git"), "")
 
 
 @pytest.mark.parametrize("headers", [{"Retry-After": "60"}, {"X-RateLimit-Remaining": "0"}])
@@ -179,33 +180,33 @@ def test_credentials_without_any_secrets_are_refused() -> None:
 
 def test_a_second_environment_of_one_commit_costs_no_second_fetch(git_host: Any, server: Any) -> None:
     commit = git_host.commit(MAIN, {"deploy/staging/a": b"1", "deploy/production/a": b"2"})
-    git_host.repository.files(git_host.address, commit, "deploy/staging")
+    files_below(git_host.repository.tree(git_host.address, commit), "deploy/staging")
     server.stop()
-    assert git_host.repository.files(git_host.address, commit, "deploy/production") == {"a": b"2"}
+    assert files_below(git_host.repository.tree(git_host.address, commit), "deploy/production") == {"a": b"2"}
     server.start()
 
 
 def test_a_commit_larger_than_the_cache_is_read_but_not_kept(git_host: Any, server: Any) -> None:
     repository = GitRepository(cache_bytes=10)
     commit = git_host.commit(MAIN, {"a": b"1"})
-    assert repository.files(git_host.address, commit, "") == {"a": b"1"}
+    assert files_below(repository.tree(git_host.address, commit), "") == {"a": b"1"}
     server.stop()
     with pytest.raises(TransientError):
-        repository.files(git_host.address, commit, "")
+        files_below(repository.tree(git_host.address, commit), "")
     server.start()
 
 
 def test_a_tag_object_is_not_taken_for_a_commit(git_host: Any) -> None:
     tag = git_host.tag("refs/tags/v1", git_host.commit(MAIN, {"a": b"1"}))
     with pytest.raises(Refused, match="is not a commit"):
-        git_host.repository.files(git_host.address, tag, "")
+        files_below(git_host.repository.tree(git_host.address, tag), "")
 
 
 @pytest.mark.parametrize("name", [b"a\\b", b"\xff"])
 def test_file_names_that_a_disk_could_misread_are_refused(git_host: Any, name: bytes, tmp_path: Path) -> None:
     commit = git_host.commit(MAIN, {"deploy/" + name.decode("utf-8", "surrogateescape"): b"1"})
     with pytest.raises(Refused, match="not allowed"):
-        git_host.repository.files(git_host.address, commit, "deploy")
+        files_below(git_host.repository.tree(git_host.address, commit), "deploy")
 
 
 def test_a_redirect_on_the_same_host_is_followed(odd: OddHost, git_host: Any, server: Any) -> None:
@@ -222,7 +223,7 @@ def test_a_redirect_on_the_same_host_is_followed(odd: OddHost, git_host: Any, se
         return Response(answer.content, answer.status_code, {"Content-Type": answer.headers["Content-Type"]})
 
     odd.answer = moved
-    assert GitRepository().files(f"{odd.url}/old.git", commit, "") == {"a": b"1"}
+    assert files_below(GitRepository().tree(f"{odd.url}/old.git", commit), "") == {"a": b"1"}
     assert GitRepository().tips(f"{odd.url}/old.git")[MAIN].commit == commit
 
 

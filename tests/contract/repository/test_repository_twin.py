@@ -4,6 +4,7 @@ import pytest
 
 from downwind.adapters.memory_repository import MemoryRepository
 from downwind.errors import Misconfigured, TransientError
+from downwind.render.tree import files_below
 
 ADDRESS, MAIN = "https://git.test/shop.git", "refs/heads/main"
 
@@ -22,12 +23,12 @@ def test_a_host_that_lags_answers_an_older_state_until_it_catches_up() -> None:
 def test_failures_come_as_often_and_where_they_were_ordered() -> None:
     host = MemoryRepository()
     commit = host.commit(ADDRESS, MAIN, {"a": b"1"})
-    host.fail(TransientError("down"), times=2, verb="files")
+    host.fail(TransientError("down"), times=2, verb="tree")
     assert host.tips(ADDRESS)[MAIN].commit == commit
     for _ in range(2):
         with pytest.raises(TransientError, match="down"):
-            host.files(ADDRESS, commit, "")
-    assert host.files(ADDRESS, commit, "") == {"a": b"1"}
+            files_below(host.tree(ADDRESS, commit), "")
+    assert files_below(host.tree(ADDRESS, commit), "") == {"a": b"1"}
     host.fail(TransientError("down"))
     with pytest.raises(TransientError, match="down"):
         host.tips(ADDRESS)

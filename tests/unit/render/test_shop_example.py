@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from downwind.adapters.memory_tree import MemoryTree
 from downwind.adapters.plain_renderer import PlainRenderer
+from downwind.model.engines import EngineOptions
 from downwind.model.read_catalog import read_application
 from downwind.render.bundle import ReleaseFacts, make_bundle
+from downwind.render.engine import read_objects
 from downwind.render.serialise import split
 from downwind.render.yaml_reader import read_documents
 
@@ -42,7 +45,7 @@ def test_an_environments_manifests_render_into_its_namespace_with_the_image_pinn
         commit="c" * 40,
         images={IMAGE: DIGEST},
     )
-    bundle = make_bundle(PlainRenderer().render(files), release)
+    bundle = make_bundle(read_objects(PlainRenderer().render(MemoryTree(files), "", EngineOptions())), release)
     assert bundle.pinned == (f"{IMAGE}@{DIGEST}",)
     assert [(each.kind, each.namespace) for each in bundle.objects] == [
         (kind, found.namespace) for kind in ("ConfigMap", "Service", "Deployment")

@@ -1,0 +1,51 @@
+"""What the catalog says to the engine that renders a directory. Fields of an engine that the directory does not ask for are
+an error of the rendering, not silently left out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainOptions:
+    """`recursive`: the directories below as well."""
+
+    recursive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KustomizeOptions:
+    """`load`: which files a kustomization may name: those below its own directory, or any of the repository. The others are
+    laid over the directory as one more kustomization would."""
+
+    load: Literal["below", "repository"] = "below"
+    namespace: str | None = None
+    name_prefix: str | None = None
+    name_suffix: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelmOptions:
+    """`release`: left out, the application's name. `namespace`: left out, the environment's. `values`: file patterns in their
+    order, from the chart's directory, or from the repository's root with a leading `/`; `inline` goes over them all."""
+
+    release: str | None = None
+    namespace: str | None = None
+    values: tuple[str, ...] = ()
+    inline: Mapping[str, Any] = field(default_factory=dict)
+    kubernetes_version: str | None = None
+    api_versions: tuple[str, ...] = ()
+    skip_crds: bool = False
+    hooks: Literal["include", "leave"] = "include"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """`release` and `namespace`: what Helm is told where its own options name none. `given`: the engine whose options the
+    catalog has; None where it has none."""
+
+    plain: PlainOptions = field(default_factory=PlainOptions)
+    kustomize: KustomizeOptions | None = None
+    helm: HelmOptions | None = None
+    release: str = "release"
+    namespace: str = "default"
