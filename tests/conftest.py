@@ -4,12 +4,15 @@ builds and judgments by hand."""
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
+from downwind.adapters.engine_programs import Programs
+from downwind.adapters.engine_renderer import EngineRenderer
 from downwind.adapters.memory import MemoryWorld
 from downwind.events.sources import PARSERS
 from downwind.model.event import Message, Order
@@ -294,13 +297,20 @@ class Shop:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without WITH_LONG=1 (scripts/test --long) the long ones are left out, and pytest says how many."""
-    if os.environ.get("WITH_LONG") == "1":
-        return
-    left = [item for item in items if item.get_closest_marker("long")]
+    """Without WITH_LONG=1 (scripts/test --long) the long ones are left out, without WITH_ENGINES (scripts/test --engines) those
+    of the real engines, and pytest says how many."""
+    given = {"long": os.environ.get("WITH_LONG") == "1", "engines": bool(os.environ.get("WITH_ENGINES"))}
+    unwanted = [marker for marker, wanted in given.items() if not wanted]
+    left = [item for item in items if any(item.get_closest_marker(marker) for marker in unwanted)]
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
+
+
+@pytest.fixture(scope="session")
+def engines() -> EngineRenderer:
+    """The real ones. Only tests that are marked `engines` may ask for it."""
+    return EngineRenderer(Programs([Path(os.environ["WITH_ENGINES"])]), wall=60)
 
 
 @pytest.fixture

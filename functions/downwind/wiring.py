@@ -9,7 +9,7 @@ from typing import Any
 
 from downwind.errors import Misconfigured
 from downwind.perform.world import World
-from downwind.ports import Cluster, Secrets
+from downwind.ports import Cluster, Renderer, Secrets
 from downwind.settings import Settings
 
 _PARALLEL = 16
@@ -107,9 +107,7 @@ def make_world(settings: Settings) -> World:
         return OciRegistry(timeout=timeout, mirror=settings.registry_mirror)
 
     def renderer() -> Any:
-        from downwind.adapters.plain_renderer import PlainRenderer
-
-        return PlainRenderer()
+        return make_renderer(timeout)
 
     def pipelines() -> Any:
         from downwind.adapters.gate import GatePipelines
@@ -152,6 +150,14 @@ def make_world(settings: Settings) -> World:
         side_by_side=side_by_side,
         deck=settings.deck_url,
     )
+
+
+def make_renderer(timeout: float) -> Renderer:
+    """Needs no settings: a folder on a laptop is rendered without any."""
+    from downwind.adapters.engine_programs import Programs, cache_folder, vendored_folder
+    from downwind.adapters.engine_renderer import EngineRenderer
+
+    return EngineRenderer(Programs([vendored_folder(), cache_folder()]), timeout)
 
 
 def make_cluster(settings: Settings, context: str | None = None) -> Cluster:

@@ -11,7 +11,7 @@ from downwind.render.yaml_reader import read_documents
 Engine = Literal["kustomize", "helm", "plain"]
 ENGINES = {"kustomize": "5.8.2", "helm": "4.3.0"}
 """The versions that render; part of a bundle's inputs."""
-_KUSTOMIZE = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
+KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 _PRINTED = replace(LIMITS, bytes_in=LIMITS.bytes_out)
 
 
@@ -48,7 +48,7 @@ def engine_of(files: Iterable[str]) -> Engine:
     """`files`: names of what lies directly in the directory. Kustomize goes before Helm, since a Kustomize directory may
     bring charts along."""
     names = set(files)
-    if names & _KUSTOMIZE:
+    if names & KUSTOMIZATIONS:
         return "kustomize"
     return "helm" if "Chart.yaml" in names else "plain"
 

@@ -1,0 +1,162 @@
+"""Runs a program that is not trusted with what it reads: no environment, no home, no programs to call, no network where the
+kernel lets us take it away, and under limits. Its own process group, killed whole when it is over.
+
+Linux. Where user namespaces are not allowed (`unshare` is missing or refused) the network stays, and so does the limit of
+processes away; elsewhere than on Linux memory and processes are not limited either. `isolation()` says which.
+"""
+
+import contextlib
+import os
+import re
+import resource
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from downwind.errors import Refused, TransientError
+
+_UNSHARE = ("--user", "--net", "--ipc", "--uts", "--")
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLimits:
+    """Seconds and bytes. `processor`: of all its threads together; `wall`: until it counts as the machine's fault."""
+
+    processor: int = 10
+    wall: float = 20.0
+    memory: int = 768 << 20
+    processes: int = 64
+    files: int = 256
+    written: int = 1 << 20
+    output: int = 8 << 20
+    complaint: int = 64 << 10
+
+
+RUN_LIMITS = RunLimits()
+
+
+@cache
+def isolation() -> tuple[str, ...]:
+    """The command that takes the network away; empty where this machine has none that works."""
+    unshare = shutil.which("unshare") if sys.platform == "linux" else None
+    if unshare is None:
+        return ()
+    command = (unshare, *_UNSHARE)
+    try:
+        done = subprocess.run([*command, "/bin/true"], env={}, capture_output=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return command if done.returncode == 0 else ()
+
+
+def run(name: str, command: Sequence[str], folder: Path, home: Path, limits: RunLimits = RUN_LIMITS) -> bytes:
+    """What it printed. `name` is for errors; `home`: an empty folder beside the copy.
+
+    Refused: it failed (with the end of what it said, cleaned), printed too much, or used up its processor time or memory.
+    TransientError: the machine was too slow, or has no room.
+    """
+    environment = {"HOME": str(home), "TMPDIR": str(home), "PATH": str(home), "GOMAXPROCS": "2"}
+    try:
+        process = subprocess.Popen(
+            [*isolation(), *command],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise TransientError(f"{name} could not be started: {error.strerror}") from error
+    try:
+        _limit(process.pid, limits)
+        out, said, over = _collect(process, limits)
+        if over is None:
+            process.wait(timeout=limits.wall)
+    except subprocess.TimeoutExpired:
+        over = "time"
+    finally:
+        _end(process)
+    if over == "time":
+        raise TransientError(f"{name} did not end within {limits.wall:g} s")
+    if over is not None:
+        raise Refused(f"{name} printed more than {limits.output >> 20} MiB", fix="render less at once")
+    if process.returncode != 0:
+        raise _failed(name, process.returncode, said, home, limits)
+    return out
+
+
+def _limit(pid: int, limits: RunLimits) -> None:
+    """From outside and right after the start: a hook between fork and exec could hang a process with threads."""
+    if not hasattr(resource, "prlimit"):
+        return
+    wanted = {
+        resource.RLIMIT_CPU: limits.processor,
+        resource.RLIMIT_DATA: limits.memory,
+        resource.RLIMIT_FSIZE: limits.written,
+        resource.RLIMIT_NOFILE: limits.files,
+        resource.RLIMIT_CORE: 0,
+    }
+    if isolation():  # elsewhere it would count this user's other processes, too
+        wanted[resource.RLIMIT_NPROC] = limits.processes
+    for what, value in wanted.items():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            resource.prlimit(pid, what, (value, value))
+
+
+def _collect(process: "subprocess.Popen[bytes]", limits: RunLimits) -> tuple[bytes, bytes, str | None]:
+    """Both outputs as they come, so that neither fills its pipe. Of the second only the end is kept."""
+    out, said = bytearray(), bytearray()
+    deadline = time.monotonic() + limits.wall
+    with selectors.DefaultSelector() as selector:
+        for stream, buffer in ((process.stdout, out), (process.stderr, said)):
+            if stream is not None:
+                selector.register(stream, selectors.EVENT_READ, buffer)
+        while selector.get_map():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return bytes(out), bytes(said), "time"
+            for key, _ in selector.select(left):
+                data = os.read(key.fd, _CHUNK)
+                if not data:
+                    selector.unregister(key.fileobj)
+                key.data.extend(data)
+            if len(out) > limits.output:
+                return b"", b"", "output"
+            del said[: -limits.complaint]
+    return bytes(out), bytes(said), None
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """The whole group, whatever it left behind."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def _failed(name: str, code: int, said: bytes, home: Path, limits: RunLimits) -> Refused:
+    if code in {-signal.SIGXCPU, -signal.SIGKILL, 128 + signal.SIGXCPU, 128 + signal.SIGKILL}:
+        return Refused(f"{name} used more than {limits.processor} s of processor time", fix="render less at once")
+    text = said.decode(errors="replace")
+    if "out of memory" in text or "cannot allocate memory" in text:
+        return Refused(f"{name} needs more than {limits.memory >> 20} MiB of memory", fix="render less at once")
+    return Refused(f"{name} failed: {cleaned(text, home.parent)}", fix="run it by hand: it says more there")
+
+
+def cleaned(text: str, scratch: Path, most: int = 600) -> str:
+    """One line of printable text without the place of the copy; its end, where it is long: what failed is said last."""
+    for root in dict.fromkeys((scratch.resolve(), scratch)):
+        text = re.sub(re.escape(str(root)) + r"(/tree|/chart)?/?", "", text)
+    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return text if len(text) <= most else f"…{text[-most:]}"

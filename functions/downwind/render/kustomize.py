@@ -1,0 +1,214 @@
+"""What a kustomization needs of the tree, found before Kustomize sees any of it: every file that it names, and nothing else.
+
+Fields: kustomize api/types, 5.8.2. A field that names a file in a way that is not known here finds no file in the copy, and
+Kustomize says so; it never finds more.
+"""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from downwind.errors import Refused
+from downwind.render.addresses import local_directory, local_file
+from downwind.render.engine import KUSTOMIZATIONS
+from downwind.render.tree import TreeReader
+from downwind.render.yaml_reader import read_documents
+
+_PLUGINS = ("generators", "transformers", "validators")
+_HELM = ("helmCharts", "helmGlobals", "helmChartInflationGenerator")
+_FIELDS = frozenset(
+    """apiVersion kind metadata openapi namePrefix nameSuffix namespace commonLabels labels commonAnnotations
+    patchesStrategicMerge patchesJson6902 patches images imageTags replacements replicas vars sortOptions resources components
+    crds bases configMapGenerator secretGenerator generatorOptions configurations generators transformers validators
+    buildMetadata inventory""".split()  # noqa: SIM905 - as a list it is sixty lines
+)
+_NAMING = {name.lower(): name for name in ("path", "paths", "files", "envs", "env", "patch", "patches")}
+_FUNCTIONS = ("config.kubernetes.io/function", "config.k8s.io/function")
+_MOST_ROOTS = 500
+
+
+def kustomize_files(reader: TreeReader, path: str) -> dict[str, bytes]:
+    """Every file that `kustomize build path` reads, by its path from the tree's root.
+
+    Refused, naming kustomization and field: an address outside the tree, a path that is not in it, a chart to inflate, and
+    plugins that are programs, containers or scripts.
+    """
+    walk = _Walk(reader)
+    walk.add(reader.directory(path), plugins=False)
+    walk.run()
+    return walk.files
+
+
+class _Walk:
+    def __init__(self, reader: TreeReader) -> None:
+        self._reader = reader
+        self._known: set[tuple[str, bool]] = set()
+        self._pending: list[tuple[str, bool]] = []
+        self.files: dict[str, bytes] = {}
+
+    def add(self, path: str, *, plugins: bool) -> None:
+        """A directory with a kustomization. `plugins`: its resources are configurations of plugins."""
+        if (path, plugins) in self._known:
+            return
+        self._known.add((path, plugins))
+        self._pending.append((path, plugins))
+        if len(self._known) > _MOST_ROOTS:
+            raise Refused(f"more than {_MOST_ROOTS} kustomizations are needed", field=path, fix="use fewer")
+
+    def run(self) -> None:
+        while self._pending:
+            path, plugins = self._pending.pop()
+            self._root(path, plugins=plugins)
+
+    def _root(self, path: str, *, plugins: bool) -> None:
+        found = sorted(self._reader.names(path) & KUSTOMIZATIONS)
+        if len(found) != 1:
+            what = f"{len(found)} kustomization files" if found else "no kustomization.yaml"
+            raise Refused(
+                f"{path or '.'} has {what}", field=path, fix="a directory that is named here needs exactly one"
+            )
+        file = posixpath.join(path, found[0])
+        documents = read_documents(file, self._take(file))
+        if len(documents) != 1:
+            raise Refused(f"{file} holds {len(documents)} documents", field=file, fix="write one kustomization a file")
+        self._kustomization(documents[0], file, path, plugins=plugins)
+
+    def _kustomization(self, document: Mapping[str, Any], file: str, path: str, *, plugins: bool) -> None:
+        for name in document:
+            if name in _HELM:
+                raise Refused(
+                    f"{file}: {name} runs Helm inside Kustomize, which is off",
+                    field=f"{file}: {name}",
+                    fix="render that chart as a part of its own, or commit what it renders to",
+                )
+            if name not in _FIELDS:
+                raise Refused(
+                    f"{file}: {name} is not a field of a kustomization", field=f"{file}: {name}", fix="correct it"
+                )
+        for name in ("resources", "bases"):
+            for where, value in _texts(document, name, file):
+                self._resource(local_directory(value, where), where, path, plugins=plugins)
+        for where, value in _texts(document, "components", file):
+            self._directory(local_directory(value, where), where, path)
+        for name in ("crds", "configurations"):
+            for where, value in _texts(document, name, file):
+                self._file(value, where, path)
+        openapi = document.get("openapi")
+        if isinstance(openapi, Mapping):
+            self._named(openapi, f"{file}: openapi", path)
+        for where, value in _texts(document, "patchesStrategicMerge", file):
+            if "\n" not in value:
+                self._file_or_inline(value, where, path)
+        for name in ("patchesJson6902", "patches", "replacements", "configMapGenerator", "secretGenerator"):
+            for where, value in _items(document, name, file):
+                if isinstance(value, Mapping):
+                    self._named(value, where, path)
+        for name in _PLUGINS:
+            for where, value in _texts(document, name, file):
+                self._plugin(value, where, path)
+
+    def _resource(self, value: str, where: str, path: str, *, plugins: bool) -> None:
+        full = posixpath.normpath(posixpath.join(path, value))
+        found = self._reader.locate(full)
+        if found is None:
+            raise _missing(value, where)
+        if found[1] == "directory":
+            self._directory(value, where, path, plugins=plugins)
+        else:
+            data = self._take(full)
+            if plugins:
+                self._check_plugins(read_documents(full, data), where, path)
+
+    def _directory(self, value: str, where: str, path: str, *, plugins: bool = False) -> None:
+        full = posixpath.normpath(posixpath.join(path, value))
+        found = self._reader.locate(full)
+        if found is None or found[1] != "directory":
+            raise _missing(value, where)
+        self.add("" if full == "." else full, plugins=plugins)
+
+    def _plugin(self, value: str, where: str, path: str) -> None:
+        """A file, a directory, or the configuration itself."""
+        if "\n" in value or self._is_inline(value, where):
+            self._check_plugins(read_documents(where, value.encode()), where, path)
+        else:
+            self._resource(local_directory(value, where), where, path, plugins=True)
+
+    def _check_plugins(self, documents: list[dict[str, Any]], where: str, path: str) -> None:
+        for document in documents:
+            metadata = document.get("metadata")
+            annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+            if isinstance(annotations, Mapping) and any(name in annotations for name in _FUNCTIONS):
+                raise _program(where, "a function: a program, container or script")
+            if document.get("apiVersion") != "builtin":
+                raise _program(where, f"a plugin of its own ({document.get('apiVersion')!s:.80})")
+            if document.get("kind") == "HelmChartInflationGenerator":
+                raise _program(where, "Helm inside Kustomize")
+            self._named(document, where, path)
+
+    def _named(self, value: Mapping[str, Any], where: str, path: str) -> None:
+        """The files that a patch, a generator, a replacement or a plugin's configuration names."""
+        for key, inner in value.items():
+            if key.lower() in _NAMING and key not in _NAMING.values():
+                raise Refused(f"{where}: {key} is not a field", field=where, fix=f"write {_NAMING[key.lower()]}")
+            if key in {"path", "env"} and isinstance(inner, str):
+                self._file(inner, f"{where}.{key}", path)
+            elif key in {"files", "envs", "paths"} and isinstance(inner, list):
+                for each in inner:
+                    if isinstance(each, str):
+                        self._file(each.rpartition("=")[2] if key == "files" else each, f"{where}.{key}", path)
+            elif key in {"patches", "replacements"} and isinstance(inner, list):
+                for each in inner:
+                    if isinstance(each, Mapping):
+                        self._named(each, f"{where}.{key}", path)
+            elif key in {"paths", "patches"} and isinstance(inner, str) and "\n" not in inner:
+                self._file_or_inline(inner, f"{where}.{key}", path)
+
+    def _file_or_inline(self, value: str, where: str, path: str) -> None:
+        if not self._is_inline(value, where):
+            self._file(value, where, path)
+
+    @staticmethod
+    def _is_inline(value: str, where: str) -> bool:
+        """One line that is a mapping by itself, such as `{apiVersion: builtin, …}`."""
+        if not value.lstrip().startswith("{") and ": " not in value:
+            return False
+        try:
+            return bool(read_documents(where, value.encode()))
+        except Refused:
+            return False
+
+    def _file(self, value: str, where: str, path: str) -> None:
+        if not value:
+            return
+        full = posixpath.normpath(posixpath.join(path, local_file(value, where)))
+        found = self._reader.locate(full)
+        if found is None or found[1] != "file":
+            raise _missing(value, where)
+        self._take(full)
+
+    def _take(self, path: str) -> bytes:
+        data = self._reader.read(path)
+        self.files[path] = data
+        return data
+
+
+def _items(document: Mapping[str, Any], name: str, file: str) -> Iterator[tuple[str, Any]]:
+    found = document.get(name)
+    if isinstance(found, list):
+        for index, value in enumerate(found):
+            yield f"{file}: {name}[{index}]", value
+
+
+def _texts(document: Mapping[str, Any], name: str, file: str) -> Iterator[tuple[str, str]]:
+    return ((where, value) for where, value in _items(document, name, file) if isinstance(value, str))
+
+
+def _missing(value: str, where: str) -> Refused:
+    return Refused(
+        f"{where}: {value[:120]!r} is not in this repository", field=where, fix="correct the path, or commit it"
+    )
+
+
+def _program(where: str, what: str) -> Refused:
+    fix = "use Kustomize's own generators and transformers, or commit what yours makes"
+    return Refused(f"{where} is {what}, which is off", field=where, fix=fix)

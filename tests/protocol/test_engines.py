@@ -1,0 +1,58 @@
+"""From a push to the bundle, with manifests for an engine."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.conftest import DEPLOYMENT
+
+from downwind.adapters.engine_programs import Programs
+from downwind.adapters.engine_renderer import EngineRenderer
+from downwind.reconcile import names
+from downwind.render.engine import ENGINES
+from downwind.render.serialise import split
+
+KUSTOMIZATION = b"resources: [../../base]\nlabels: [{pairs: {team: blue}}]\n"
+BASE = {"base/kustomization.yaml": b"resources: [shop.yaml]\n", "base/shop.yaml": DEPLOYMENT.encode()}
+
+
+def push(shop: Any, more: dict[str, bytes]) -> str:
+    """A commit whose directory for staging holds a kustomization instead of manifests."""
+    return str(shop.push(**{"deploy/staging/kustomization.yaml": KUSTOMIZATION, **BASE, **more}))
+
+
+@pytest.mark.engines
+def test_a_kustomize_directory_becomes_a_bundle_and_the_fact_names_its_engine(shop: Any, engines: Any) -> None:
+    shop.world = replace(shop.world, renderer=engines)
+    commit = push(shop, {})
+    shop.build(commit)
+    (fact,) = (body for body in shop.facts(names.release("shop", commit)).values() if body["kind"] == "bundle")
+    engine = fact["engines"]["manifests"]
+    assert (engine["name"], engine["version"]) == ("kustomize", ENGINES["kustomize"])
+    assert len(engine["sha256"]) == 64
+    stored = shop.memory.bundles.read(names.bundle("shop", "staging", fact["bundle"]) + "manifests.yaml")
+    (deployment,) = split(stored.data)
+    assert deployment["metadata"]["labels"] == {"team": "blue"}
+    assert "@sha256:" in deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert len(shop.executions("staging")) == 1
+
+
+def test_a_machine_without_the_engine_says_so_and_leaves_the_release_open(
+    shop: Any, capsys: Any, tmp_path: Any
+) -> None:
+    shop.world = replace(shop.world, renderer=EngineRenderer(Programs([tmp_path])))
+    commit = push(shop, {})
+    shop.build(commit)
+    assert not shop.blocked(commit)
+    assert shop.open()
+    assert "Kustomize 5.8.2 is not on this machine; run: downwind engines get" in capsys.readouterr().out
+
+
+def test_a_remote_base_blocks_the_release_and_says_where(shop: Any, tmp_path: Any) -> None:
+    shop.world = replace(shop.world, renderer=EngineRenderer(Programs([tmp_path])))
+    remote = b"resources: [https://github.com/acme/bases//web?ref=main]\n"
+    commit = shop.push(**{"deploy/staging/kustomization.yaml": remote})
+    shop.build(commit)
+    shop.tick()
+    (blocked,) = shop.blocked(commit)
+    assert "deploy/staging/kustomization.yaml: resources[0]" in str(blocked["reason"])
