@@ -2,7 +2,7 @@
 an error of the rendering, not silently left out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 
@@ -27,7 +27,8 @@ class KustomizeOptions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelmOptions:
     """`release`: left out, the application's name. `namespace`: left out, the environment's. `values`: file patterns in their
-    order, from the chart's directory, or from the repository's root with a leading `/`; `inline` goes over them all."""
+    order, from the chart's directory, or from the repository's root with a leading `/`, and with `{environment}`; `inline`
+    goes over them all."""
 
     release: str | None = None
     namespace: str | None = None
@@ -41,11 +42,17 @@ class HelmOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
-    """`release` and `namespace`: what Helm is told where its own options name none. `given`: the engine whose options the
-    catalog has; None where it has none."""
+    """`release` and `namespace`: what Helm is told where its own options name none."""
 
     plain: PlainOptions = field(default_factory=PlainOptions)
     kustomize: KustomizeOptions | None = None
     helm: HelmOptions | None = None
     release: str = "release"
     namespace: str = "default"
+
+    def of(self, application: str, environment: str, namespace: str) -> "EngineOptions":
+        """For one environment: `{environment}` in values files filled in, and the application's name for the release."""
+        helm = self.helm and replace(
+            self.helm, values=tuple(each.replace("{environment}", environment) for each in self.helm.values)
+        )
+        return replace(self, helm=helm, release=application, namespace=namespace)

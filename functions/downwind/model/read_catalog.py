@@ -11,6 +11,7 @@ from downwind.model.cron import read_cron, read_length, read_timezone
 from downwind.model.fields import Fields, Invalid, Problem
 from downwind.model.patterns import NAME, OPERATOR
 from downwind.model.read_channels import read_channel
+from downwind.model.read_engines import read_engine_options
 
 API_VERSION = "downwind.dev/v1"
 _LENGTH_FORM = "a length such as 30m"
@@ -119,6 +120,7 @@ def _manifests(fields: Fields | None) -> catalog.Manifests | None:
         parts=named,
         repository=_repository(other, fields, "repository") if other is not None else None,
         ref=fields.optional("ref", pattern=_REF_PATTERN, form="a full ref name such as refs/heads/main"),
+        options=read_engine_options(fields),
     )
     if bool(found.path) == bool(found.parts):
         fields.problem(

@@ -38,7 +38,7 @@ def render(
         images=step.images,
         repository=application.repository.address,
     )
-    options = replace(manifests.options, release=application.name, namespace=environment.namespace)
+    options = manifests.options.of(application.name, environment.name, environment.namespace)
     tree = world.repository.tree(repository.address, step.manifests_commit, repository.credentials)
     parts, engines = {}, {}
     for part, path in manifests.paths(environment.name).items():
