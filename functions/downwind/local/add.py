@@ -1,7 +1,6 @@
 """Brings an application into the local world: repository, trigger, pipelines, catalog. What the bootstrap and people do in the
 cloud, from the same files; only endpoints differ."""
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import Any
 
 import yaml
 
-import downwind
 from downwind.errors import Refused
 from downwind.local.calls import call
 from downwind.local.world_file import BUCKETS, PROJECT, LocalWorld
@@ -20,6 +18,8 @@ from downwind.model.read_catalog import read_application
 from downwind.perform.catalog import apply
 from downwind.render.yaml_reader import read_documents
 from downwind.settings import read_settings
+from downwind.shipped import shipped
+from downwind.soundness.read_pipeline import read_pipeline
 from downwind.wiring import make_world
 
 ACCOUNT = "local"
@@ -95,23 +95,21 @@ def _trigger(world: LocalWorld, application: Application) -> None:
 
 
 def _save_pipeline(world: LocalWorld, application: Application, environment: Environment, directory: Path) -> str:
-    """The application's own `pipelines/<name>.json`, else the one shipped: with a judgment where another environment feeds it."""
-    own = directory / "pipelines" / f"{environment.pipeline}.json"
-    shipped = shipped_pipelines() / ("deploy-production.json" if environment.after else "deploy-staging.json")
-    file = own if own.is_file() else shipped
-    try:
-        template = json.loads(file.read_text())
-    except ValueError as error:
-        raise Refused(f"{file} is not JSON: {error}") from error
+    """The application's own `pipelines/<name>.yaml`, else the one shipped: with a judgment where another environment feeds it."""
+    own = directory / "pipelines" / f"{environment.pipeline}.yaml"
+    file = own if own.is_file() else shipped_pipelines() / ("judgment.yaml" if environment.after else "rolling.yaml")
     document = fill(
-        template,
+        read_pipeline(str(file), file.read_bytes()),
         application=application.name,
         environment=environment.name,
         bundles_bucket=BUCKETS["bundles"],
         namespace=environment.namespace,
         account=ACCOUNT,
+        pipeline_application=environment.pipeline_application,
+        pipeline=environment.pipeline,
         file=str(file),
     )
+    # The file may be another environment's, copied: what is saved has the name that the catalog gives.
     document |= {"application": environment.pipeline_application, "name": environment.pipeline}
     connect(world).pipelines.save(document)
     return str(own.relative_to(directory)) if file is own else f"Downwind's pipelines/{file.name}"
@@ -119,5 +117,4 @@ def _save_pipeline(world: LocalWorld, application: Application, environment: Env
 
 def shipped_pipelines() -> Path:
     """`pipelines/` of a checkout, or its copy in an installed wheel."""
-    beside = Path(downwind.__file__).parent.parent.parent / "pipelines"
-    return beside if beside.is_dir() else Path(__file__).parent / "pipelines"
+    return shipped("pipelines")

@@ -1,4 +1,4 @@
-"""A pipeline as a file in `pipelines/`: Spinnaker's own JSON, with `{{…}}` where one environment differs from the next."""
+"""A pipeline as a file in `pipelines/`: Spinnaker's own fields, with `{{…}}` where one environment differs from the next."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,16 @@ from typing import Any
 
 from downwind.errors import Refused
 
-PLACEHOLDERS = ("application", "environment", "bundles", "namespace", "account", "artifact_account")
+PLACEHOLDERS = (
+    "application",
+    "environment",
+    "namespace",
+    "pipeline_application",
+    "pipeline",
+    "account",
+    "artifact_account",
+    "bundles",
+)
 _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 
@@ -19,10 +28,13 @@ def fill(
     namespace: str,
     account: str,
     artifact_account: str = "gcs",
+    pipeline_application: str = "",
+    pipeline: str = "",
     file: str = "the pipeline",
 ) -> dict[str, Any]:
     """A copy with every `{{name}}` in its strings (keys stay) replaced; `{{bundles}}` is the bucket's bare name,
-    `{{account}}` Spinnaker's Kubernetes account, `{{artifact_account}}` the one that reads from Cloud Storage.
+    `{{account}}` Spinnaker's Kubernetes account, `{{artifact_account}}` the one that reads from Cloud Storage;
+    `{{pipeline_application}}` and `{{pipeline}}` are Spinnaker's names, by default the application's own and `deploy-…`.
     Refused: a placeholder that nobody knows; the error names `file` and the field's path."""
     values = {
         "application": application,
@@ -31,6 +43,8 @@ def fill(
         "namespace": namespace,
         "account": account,
         "artifact_account": artifact_account,
+        "pipeline_application": pipeline_application or application,
+        "pipeline": pipeline or f"deploy-{environment}",
     }
     return {key: _fill(value, values, file, key) for key, value in document.items()}
 

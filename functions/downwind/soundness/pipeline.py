@@ -26,7 +26,7 @@ def check_pipeline(
 ) -> list[Finding]:
     """`document`: the pipeline as Spinnaker has saved it; None, it has none of that name."""
     place = f"pipeline {environment.pipeline_application}/{environment.pipeline}"
-    shipped = "deploy-production.json" if environment.after else "deploy-staging.json"
+    shipped = "judgment.yaml" if environment.after else "rolling.yaml"
     fix = f"take it as it is in pipelines/{shipped}, filled in for {application.name}/{environment.name}, and save it"
     if document is None:
         return [Finding(where=place, what="is not there", fix=fix)]

@@ -20,6 +20,7 @@ from downwind.model.pipeline_file import fill
 from downwind.model.read_catalog import read_application
 from downwind.perform.catalog import apply
 from downwind.shipped import admission_policy, shipped
+from downwind.soundness.read_pipeline import read_pipeline
 
 CATALOG = """
 apiVersion: downwind.dev/v1
@@ -55,8 +56,9 @@ class Installation:
             self.memory.pipelines.save(self.pipeline(environment))
 
     def pipeline(self, environment: str) -> dict[str, Any]:
+        name = "judgment.yaml" if environment == "production" else "rolling.yaml"
         document = fill(
-            json.loads(shipped(f"pipelines/deploy-{environment}.json").read_text()),
+            read_pipeline(name, shipped(f"pipelines/{name}").read_bytes()),
             application="shop",
             environment=environment,
             bundles_bucket=self.memory.world.bundles_bucket,

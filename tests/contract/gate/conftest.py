@@ -17,6 +17,7 @@ from downwind.local.outbox import Outbox
 from downwind.local.storage import StorageServer
 from downwind.model.execution import FINISHED, Execution, read_execution
 from downwind.model.pipeline_file import fill
+from downwind.soundness.read_pipeline import read_pipeline
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 20.0
@@ -98,7 +99,7 @@ class Lab:
 
     def ship(self, file: str, *, environment: str) -> dict[str, Any]:
         """Saves one of the shipped pipelines."""
-        document = json.loads((ROOT / "pipelines" / file).read_text())
+        document = read_pipeline(file, (ROOT / "pipelines" / file).read_bytes())
         filled = fill(
             document,
             application="shop",

@@ -4,7 +4,7 @@ from typing import Any
 
 from downwind.model.execution import Execution, read_execution
 
-STAGING, PRODUCTION = "deploy-staging.json", "deploy-production.json"
+STAGING, PRODUCTION = "rolling.yaml", "judgment.yaml"
 
 
 def read(document: dict[str, Any]) -> Execution:

@@ -14,6 +14,7 @@ from downwind.local.cluster_policy import SEQUENCE_POLICY, denial, refuse_write
 from downwind.model.pipeline_file import fill
 from downwind.reconcile import names
 from downwind.shipped import admission_policy, shipped
+from downwind.soundness.read_pipeline import read_pipeline
 
 
 def reviewed(new: Any, old: Any) -> str | None:
@@ -32,8 +33,9 @@ class People:
         self.cluster = MemoryCluster(name="lab", review=reviewed, namespaces=namespaces)
         self.cluster.objects.extend(copy.deepcopy(list(admission_policy())))
         for environment, namespace in (("staging", "shop-staging"), ("production", "shop")):
+            name = "judgment.yaml" if environment == "production" else "rolling.yaml"
             document = fill(
-                json.loads(shipped(f"pipelines/deploy-{environment}.json").read_text()),
+                read_pipeline(name, shipped(f"pipelines/{name}").read_bytes()),
                 application="shop",
                 environment=environment,
                 bundles_bucket="acme-bundles",

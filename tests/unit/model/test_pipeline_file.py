@@ -1,6 +1,5 @@
 """Pipelines as files: placeholders are filled, unknown ones refused; the shipped files are what design.md 5 asks for."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,10 @@ import pytest
 from downwind.errors import Refused
 from downwind.model.execution import is_fence
 from downwind.model.pipeline_file import PLACEHOLDERS, fill
+from downwind.soundness.read_pipeline import read_pipeline
 
 PIPELINES = Path(__file__).parents[3] / "pipelines"
-FILES = sorted(path.name for path in PIPELINES.glob("*.json"))
+FILES = sorted(path.name for path in PIPELINES.glob("*.yaml"))
 
 
 def filled(document: dict[str, Any]) -> dict[str, Any]:
@@ -28,14 +28,14 @@ def filled(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def shipped(name: str) -> dict[str, Any]:
-    return filled(json.loads((PIPELINES / name).read_text()))
+    return filled(read_pipeline(name, (PIPELINES / name).read_bytes()))
 
 
 def test_every_placeholder_is_filled_wherever_it_stands() -> None:
     document = {"a": [{"b": "{{application}}/{{ environment }}", "{{account}}": 7}], "c": None}
     assert filled(document) == {"a": [{"b": "shop/staging", "{{account}}": 7}], "c": None}
     assert filled({"all": "".join(f"{{{{{name}}}}} " for name in PLACEHOLDERS)}) == {
-        "all": "shop staging acme-bundles shop-staging k8s store "
+        "all": "shop staging shop-staging shop deploy-staging k8s store acme-bundles "
     }
 
 
@@ -59,8 +59,18 @@ def test_an_unknown_placeholder_is_refused_with_file_field_and_fix() -> None:
     assert "{{bundles}}" in refusal.value.fix
 
 
-def test_staging_and_production_are_shipped() -> None:
-    assert FILES == ["deploy-production.json", "deploy-staging.json"]
+def test_names_in_spinnaker_may_be_others() -> None:
+    document = fill(
+        {"application": "{{pipeline_application}}", "name": "{{pipeline}}", "owner": "{{application}}"},
+        application="shop",
+        environment="staging",
+        bundles_bucket="acme-bundles",
+        namespace="shop-staging",
+        account="k8s",
+        pipeline_application="acme",
+        pipeline="shop to staging",
+    )
+    assert document == {"application": "acme", "name": "shop to staging", "owner": "shop"}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -113,8 +123,8 @@ def test_a_shipped_pipeline_deploys_the_pinned_bundle_untouched(name: str) -> No
     assert (deploy["account"], deploy["manifestArtifactAccount"]) == ("k8s", "store")
 
 
-def test_production_waits_for_a_judgment_between_fence_and_deploy() -> None:
-    kinds = [stage["type"] for stage in shipped("deploy-production.json")["stages"]]
+def test_the_one_with_a_judgment_waits_for_a_judgment_between_fence_and_deploy() -> None:
+    kinds = [stage["type"] for stage in shipped("judgment.yaml")["stages"]]
     assert kinds == ["checkPreconditions", "deployManifest", "manualJudgment", "deployManifest"]
 
 

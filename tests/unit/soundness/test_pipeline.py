@@ -1,7 +1,6 @@
 """The shipped pipelines are sound, and each fault planted in one is found, at its place."""
 
 import copy
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from downwind.model.pipeline_file import fill
 from downwind.model.read_catalog import read_application
 from downwind.shipped import shipped
 from downwind.soundness.pipeline import check_pipeline
+from downwind.soundness.read_pipeline import read_pipeline
 
 BUCKET = "acme-bundles"
 CATALOG = """
@@ -36,9 +36,9 @@ Fault = Callable[[dict[str, Any]], object]
 
 
 def saved(environment: Environment = STAGING) -> dict[str, Any]:
-    name = "deploy-production.json" if environment.after else "deploy-staging.json"
+    name = "pipelines/judgment.yaml" if environment.after else "pipelines/rolling.yaml"
     document = fill(
-        json.loads(shipped(f"pipelines/{name}").read_text()),
+        read_pipeline(name, shipped(name).read_bytes()),
         application="shop",
         environment=environment.name,
         bundles_bucket=BUCKET,
@@ -144,4 +144,4 @@ def test_a_fence_may_stand_again_before_a_job() -> None:
 def test_no_pipeline_at_all_is_said_with_where_to_get_it() -> None:
     (finding,) = check_pipeline(APPLICATION, STAGING, None, BUCKET)
     assert (finding.where, finding.what) == ("pipeline shop/deploy", "is not there")
-    assert "pipelines/deploy-staging.json" in finding.fix
+    assert "pipelines/rolling.yaml" in finding.fix
