@@ -285,7 +285,12 @@ def _application_json(registered: Registered) -> dict[str, Any]:
                 "refs": list(each.refs),
                 "after": each.after,
                 "namespace": each.namespace,
-                "pipeline": {"application": each.pipeline_application, "name": each.pipeline},
+                "pipeline": {
+                    "application": each.pipeline_application,
+                    "name": each.pipeline,
+                    "account": each.account,
+                    "artifact_account": each.artifact_account,
+                },
                 "promotion": each.promotion,
                 "on_newer": each.on_newer,
                 "on_failure": each.on_failure,

@@ -22,7 +22,7 @@ from downwind.shipped import shipped
 from downwind.soundness.read_pipeline import read_pipeline
 from downwind.wiring import make_world
 
-ACCOUNT = "local"
+ACCOUNT, ARTIFACT_ACCOUNT = "local", "gcs"
 CATALOG_FILE = "downwind.yaml"
 
 
@@ -68,9 +68,14 @@ def connect(world: LocalWorld) -> Any:
 
 
 def _localized(document: dict[str, Any], given: Application, remote: str) -> dict[str, Any]:
-    """The catalog file with this world's endpoints: the repository's address, and the project of its trigger."""
+    """The catalog file with this world's endpoints: the repository's address, its trigger's project, Spinnaker's accounts."""
     also = [given.repository.address, *given.repository.also, f"projects/{PROJECT}/repos/{given.name}"]
-    changed = {**document, "repository": {"address": remote, "also": list(dict.fromkeys(also))}}
+    accounts = {"account": ACCOUNT, "artifact_account": ARTIFACT_ACCOUNT}
+    changed = {
+        **document,
+        "repository": {"address": remote, "also": list(dict.fromkeys(also))},
+        "environments": [{**each, "pipeline": {**each["pipeline"], **accounts}} for each in document["environments"]],
+    }
     if given.build is not None:
         trigger = (
             f"projects/{PROJECT}/locations/{given.build.location}/triggers/{given.build.trigger.rpartition('/')[2]}"
@@ -105,6 +110,7 @@ def _save_pipeline(world: LocalWorld, application: Application, environment: Env
         bundles_bucket=BUCKETS["bundles"],
         namespace=environment.namespace,
         account=ACCOUNT,
+        artifact_account=ARTIFACT_ACCOUNT,
         pipeline_application=environment.pipeline_application,
         pipeline=environment.pipeline,
         file=str(file),

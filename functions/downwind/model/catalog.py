@@ -84,6 +84,10 @@ class Environment:
     operators: tuple[str, ...] = ()
     freeze: tuple[Freeze, ...] = ()
     manifests: Manifests | None = None
+    account: str | None = None
+    """Spinnaker's account of the cluster; `pipeline.account` in the file, as the next one."""
+    artifact_account: str = "gcs"
+    """Spinnaker's account that reads the bundles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

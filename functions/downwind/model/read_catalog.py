@@ -137,11 +137,14 @@ def _manifests(fields: Fields | None) -> catalog.Manifests | None:
 def _environment(fields: Fields) -> catalog.Environment:
     pipeline = fields.child("pipeline")
     pipeline_application, pipeline_name = "", ""
+    account, artifact_account = None, None
     if pipeline is None:
         fields.problem("pipeline", "is missing", "give {application: SPINNAKER APPLICATION, name: PIPELINE}")
     else:
         pipeline_application = pipeline.text("application", form="the name of Spinnaker's application")
         pipeline_name = pipeline.text("name", form="the name of Spinnaker's pipeline")
+        account = pipeline.optional("account", form="the name of Spinnaker's Kubernetes account")
+        artifact_account = pipeline.optional("artifact_account", form="the name of Spinnaker's artifact account")
         pipeline.done()
     found = catalog.Environment(
         name=fields.text("name", pattern=NAME, form=_NAME_FORM),
@@ -162,6 +165,8 @@ def _environment(fields: Fields) -> catalog.Environment:
         ),
         freeze=tuple(freeze for each in fields.children("freeze") if (freeze := _freeze(each))),
         manifests=_manifests(fields.child("manifests")),
+        account=account,
+        artifact_account=artifact_account or "gcs",
     )
     if found.refs and found.after:
         fields.problem(

@@ -35,7 +35,7 @@ environments:
       parts: {canary: deploy/canary, full: "deploy/{environment}"}
       repository: {address: http://localhost:8080/acme/manifests.git}
       ref: refs/heads/main
-    pipeline: {application: shop, name: deploy-production}
+    pipeline: {application: shop, name: deploy-production, account: gke-production, artifact_account: bundles}
 """
 
 

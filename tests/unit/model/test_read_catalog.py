@@ -54,6 +54,8 @@ def test_a_whole_document_becomes_values(document: Any) -> None:
                 namespace="shop",
                 pipeline_application="shop",
                 pipeline="deploy-production",
+                account="gke-production",
+                artifact_account="bundles",
                 after="staging",
                 promotion="request",
                 on_newer="queue",
