@@ -106,26 +106,40 @@ def test_a_shipped_pipeline_starts_with_a_precondition_and_the_fence(name: str) 
 @pytest.mark.parametrize("name", FILES)
 def test_a_shipped_pipeline_deploys_the_pinned_bundle_untouched(name: str) -> None:
     document = shipped(name)
-    deploy = document["stages"][-1]
     assert document["spelEvaluator"] == "v4"
     assert (document["limitConcurrent"], document["keepWaitingPipelines"]) == (True, False)
-    assert document["expectedArtifacts"] == [
-        {
-            "id": deploy["manifestArtifactId"],
-            "displayName": "bundle",
-            "matchArtifact": {"type": "gcs/object", "name": "gs://acme-bundles/shop/staging"},
-            "usePriorArtifact": False,
-            "useDefaultArtifact": False,
-        }
-    ]
-    assert (deploy["type"], deploy["source"]) == ("deployManifest", "artifact")
-    assert (deploy["skipExpressionEvaluation"], deploy["enableArtifactBinding"]) == (True, False)
-    assert (deploy["account"], deploy["manifestArtifactAccount"]) == ("k8s", "store")
+    deploying = [stage for stage in document["stages"] if stage.get("source") == "artifact"]
+    parts = [stage["manifestArtifactId"] for stage in deploying]
+    for each in document["expectedArtifacts"]:
+        tail = "" if len(parts) == 1 else f"/{each['id']}"
+        assert each["matchArtifact"] == {"type": "gcs/object", "name": f"gs://acme-bundles/shop/staging{tail}"}
+        assert (each["usePriorArtifact"], each["useDefaultArtifact"]) == (False, False)
+    assert [each["id"] for each in document["expectedArtifacts"]] == parts
+    for stage in deploying:
+        assert (stage["account"], stage["manifestArtifactAccount"]) == ("k8s", "store")
+        assert stage["skipExpressionEvaluation"] is True
+        assert stage.get("enableArtifactBinding") is (None if stage["type"] == "runJobManifest" else False)
 
 
-def test_the_one_with_a_judgment_waits_for_a_judgment_between_fence_and_deploy() -> None:
-    kinds = [stage["type"] for stage in shipped("judgment.yaml")["stages"]]
-    assert kinds == ["checkPreconditions", "deployManifest", "manualJudgment", "deployManifest"]
+@pytest.mark.parametrize("name", FILES)
+def test_a_shipped_pipeline_tells_somebody_when_it_fails(name: str) -> None:
+    document = shipped(name)
+    assert [each["when"] for each in document["notifications"]] == [["pipeline.failed"]]
+    judgments = [stage for stage in document["stages"] if stage["type"] == "manualJudgment"]
+    assert all(stage["notifications"][0]["when"] == ["manualJudgment"] for stage in judgments)
+
+
+KINDS = {
+    "rolling.yaml": ["deployManifest"],
+    "blue-green.yaml": ["deployManifest"],
+    "judgment.yaml": ["manualJudgment", "deployManifest"],
+    "canary.yaml": ["deployManifest", "manualJudgment", "deployManifest"],
+    "job-first.yaml": ["runJobManifest", "deployManifest"],
+}
+
+
+def test_each_strategy_does_its_own_behind_the_fence() -> None:
+    assert {name: [stage["type"] for stage in shipped(name)["stages"][2:]] for name in FILES} == KINDS
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from downwind.local.cluster import ApiError, Cluster
+from downwind.local.gate.traffic import TrafficError, attach
 
 _KINDS_IN_ORDER = {
     0: "Namespace",
@@ -24,7 +25,10 @@ _KINDS_IN_ORDER = {
     100: "Deployment StatefulSet DaemonSet ReplicaSet Job CronJob Pod",
 }
 _PRIORITY = {kind: number for number, kinds in _KINDS_IN_ORDER.items() for kind in kinds.split()}
-_VERSIONED = frozenset({"ConfigMap", "Secret"})
+_VERSIONED = frozenset({"ConfigMap", "Secret", "ReplicaSet"})
+_RECEIVES_TRAFFIC = frozenset({"ReplicaSet", "Deployment", "StatefulSet", "DaemonSet"})
+CLUSTER = "moniker.spinnaker.io/cluster"
+"""The annotation by which Spinnaker knows versions of one thing."""
 
 Manifest = dict[str, Any]
 
@@ -38,8 +42,9 @@ class Clouddriver:
         self._cluster = cluster
         self._account = account
 
-    def deploy(self, application: str, stage: Mapping[str, Any]) -> dict[str, Any]:
-        """The operation's result object. `stage`: the context that Orca posts (`manifests`, artifacts, account)."""
+    def deploy(self, application: str, stage: Mapping[str, Any], *, recreate: bool = False) -> dict[str, Any]:
+        """The operation's result object. `stage`: the context that Orca posts (`manifests`, artifacts, account).
+        `recreate`: what is there under a manifest's name is deleted first."""
         if stage.get("account") != self._account:
             raise DeployError(f"No credentials named {stage.get('account')}: the local account is {self._account}")
         manifests = sorted(copy.deepcopy(stage["manifests"]), key=lambda m: _PRIORITY.get(m.get("kind"), 1000))
@@ -50,8 +55,11 @@ class Clouddriver:
             _bind_names(manifest, created, bound)
             if stage.get("enableArtifactBinding", True):
                 _bind_images(manifest, images, bound)
+        self._attach(stage, manifests)
         names: dict[str, list[str]] = {}
         for manifest in manifests:
+            if recreate and self._cluster.get(_namespace(manifest), manifest["kind"], manifest["metadata"]["name"]):
+                self._cluster.delete(_namespace(manifest), manifest["kind"], manifest["metadata"]["name"])
             self._apply(manifest)
             names.setdefault(_namespace(manifest), []).append(full_name(manifest))
         return {
@@ -60,6 +68,19 @@ class Clouddriver:
             "manifestNamesByNamespace": names,
             "manifests": manifests,
         }
+
+    def _attach(self, stage: Mapping[str, Any], manifests: Sequence[Manifest]) -> None:
+        """As `trafficManagement` says: a stage that is to enable no traffic brings its pods up without any."""
+        management = stage.get("trafficManagement") or {}
+        options = management.get("options") or {}
+        if not management.get("enabled") or not options.get("enableTraffic"):
+            return
+        for manifest in manifests:
+            if manifest.get("kind") in _RECEIVES_TRAFFIC:
+                try:
+                    attach(manifest, options.get("services") or [], manifests, self._cluster)
+                except TrafficError as error:
+                    raise DeployError(str(error)) from error
 
     def _name(self, manifest: Manifest, application: str) -> dict[str, Any]:
         """Writes Spinnaker's annotations and the versioned name into the manifest; its artifact."""
@@ -71,7 +92,7 @@ class Clouddriver:
             "artifact.spinnaker.io/name": name,
             "artifact.spinnaker.io/type": f"kubernetes/{_lower(manifest)}",
             "moniker.spinnaker.io/application": application,
-            "moniker.spinnaker.io/cluster": f"{_lower(manifest)} {name}",
+            CLUSTER: f"{_lower(manifest)} {name}",
         }
         version = self._version(manifest) if versioned else ""
         if version:
@@ -93,7 +114,7 @@ class Clouddriver:
             stem, _, version = item["metadata"]["name"].rpartition("-v")
             if stem == name and version.isdigit():
                 highest = max(highest, int(version))
-                if item.get("data") == manifest.get("data") and item.get("stringData") == manifest.get("stringData"):
+                if _content(item) == _content(manifest):
                     return f"v{version}"
         return f"v{highest + 1:03d}"
 
@@ -108,6 +129,14 @@ class Clouddriver:
                 f"Deploy failed for manifest: {full_name(manifest)}. "
                 f"Error: Error from server ({error.reason}): {doing}{error}"
             ) from error
+
+
+def _content(manifest: Mapping[str, Any]) -> Any:
+    """What makes a new version: the data, or the pods without their labels, which traffic changes."""
+    if manifest.get("kind") != "ReplicaSet":
+        return manifest.get("data"), manifest.get("stringData")
+    spec = manifest.get("spec") or {}
+    return {**spec, "template": (spec.get("template") or {}).get("spec")}
 
 
 def full_name(manifest: Mapping[str, Any]) -> str:

@@ -1,4 +1,5 @@
-"""The deployManifest stage: Orca's nine tasks around two operations of Clouddriver (deploy-manifest.md 2 and 3)."""
+"""The deployManifest stage: Orca's nine tasks around two operations of Clouddriver (deploy-manifest.md 2 and 3), and, with a
+traffic strategy, the stages after it that take the traffic from what was there before (7)."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -6,9 +7,11 @@ from typing import Any
 
 from downwind.local.cluster import Cluster
 from downwind.local.cluster_workloads import failure
-from downwind.local.gate.clouddriver import Clouddriver, DeployError, full_name
+from downwind.local.gate.clouddriver import CLUSTER, Clouddriver, DeployError, full_name
+from downwind.local.gate.executions import new_stage
 from downwind.local.gate.manifests import required_artifacts, resolve_manifests, trigger_artifacts
-from downwind.local.gate.work import StageFailedError, Work
+from downwind.local.gate.traffic import detach
+from downwind.local.gate.work import StageFailedError, Work, failed_task
 
 _MANIFEST = "clouddriver.tasks.manifest"
 _TASKS = (
@@ -21,6 +24,12 @@ _TASKS = (
     ("monitorCleanup", "clouddriver.tasks.MonitorKatoTask"),
     ("promoteOutputs", f"{_MANIFEST}.PromoteManifestKatoOutputsTask"),
     ("bindProducedArtifacts", "pipeline.tasks.artifacts.BindProducedArtifactsTask"),
+)
+_DISABLE = (
+    ("resolveTargetManifest", f"{_MANIFEST}.ResolveTargetManifestTask"),
+    ("disableManifest", f"{_MANIFEST}.DisableManifestTask"),
+    ("monitorDisable", "clouddriver.tasks.MonitorKatoTask"),
+    ("waitForManifestToStabilize", f"{_MANIFEST}.WaitForManifestStableTask"),
 )
 _POSTED = "Initializing Orchestration Task"
 _NOTHING: dict[str, Any] = {
@@ -52,7 +61,7 @@ class DeployManifest:
         with work.task():
             task = self._post(work)
         with work.task():
-            _monitor(work, task)
+            monitor(work, task)
         result = task["resultObjects"][-1]
         promoted = {f"outputs.{key}": value for key, value in result.items()}
         with work.task():
@@ -61,13 +70,58 @@ class DeployManifest:
         with work.task():
             self._stabilize(work, result["manifests"])
         with work.task():
-            cleanup = _kato_task([_POSTED, "Orchestration completed."], [dict(_NOTHING)])
+            cleanup = kato_task([dict(_NOTHING)])
         with work.task():
-            _monitor(work, cleanup)
+            monitor(work, cleanup)
         with work.task():
             pass  # promoteOutputs of an operation that cleaned nothing up
         with work.task():
             pass  # bindProducedArtifacts: none is expected
+        self._take_traffic(work, result["manifests"])
+
+    def _take_traffic(self, work: Work, manifests: Sequence[Mapping[str, Any]]) -> None:
+        """One synthetic stage for each older ReplicaSet of the cluster, `<refId>>1` and so on, one after another."""
+        strategy = strategy_of(work.context)
+        if strategy is None:
+            return
+        if strategy not in {"bluegreen", "redblack"}:
+            text = f"the local world knows the traffic strategies bluegreen and redblack only, not {strategy}"
+            raise failed_task(text, "UnsupportedOperationException", "deployManifest")
+        number = 0
+        for new in manifests:
+            if new.get("kind") != "ReplicaSet":
+                continue
+            for old in self._cluster.list(new["metadata"].get("namespace"), "ReplicaSet"):
+                if _cluster_of(old) == _cluster_of(new) and old["metadata"]["name"] != new["metadata"]["name"]:
+                    number += 1
+                    child = work.add_stage(_disable_stage(work, number, old))
+                    child.play(self.disable)
+                    if child.stage["status"] != "SUCCEEDED":
+                        raise StageFailedError("the old one keeps its traffic", status=child.stage["status"])
+
+    def disable(self, work: Work) -> None:
+        """The handler of disableManifest."""
+        work.plan(_DISABLE)
+        kind, _, name = str(work.context.get("manifestName", "")).partition(" ")
+        namespace = str(work.context.get("location", ""))
+        with work.task():
+            live = self._cluster.get(namespace, kind[:1].upper() + kind[1:], name)
+            if live is None:
+                raise failed_task(
+                    f"no {kind} {name} in {namespace}", "IllegalArgumentException", "resolveTargetManifest"
+                )
+            work.put(**{"manifest.name": f"{kind} {name}", "manifest.location": namespace})
+            work.put(**{"manifest.account.name": work.context.get("account")})
+        with work.task():
+            detach(live, self._cluster)
+            named = {"manifestNamesByNamespace": {namespace: [f"{kind} {name}"]}}
+            task = kato_task([{**_NOTHING, **named}])
+        with work.task():
+            monitor(work, task)
+            work.put(**{"outputs.manifestNamesByNamespace": named["manifestNamesByNamespace"]})
+        with work.task():
+            stable = [{"location": namespace, "manifestName": f"{kind} {name}"}]
+            work.put(stableManifests=stable, failedManifests=[], messages=[])
 
     def _post(self, work: Work) -> dict[str, Any]:
         """Clouddriver's task, ended; an operation is posted once, whatever comes of it."""
@@ -76,11 +130,8 @@ class DeployManifest:
         try:
             result = self._clouddriver.deploy(work.run.document["application"], context)
         except DeployError as error:
-            exception = {"cause": "KubectlException", "operation": "DeployKubernetesManifest"}
-            exception |= {"message": str(error), "type": "EXCEPTION"}
-            ending = f"Orchestration failed: DeployKubernetesManifest | JobExecutionException: [{error}]"
-            return _kato_task([_POSTED, ending], [exception], exception=exception)
-        return _kato_task([_POSTED, "Orchestration completed."], [result])
+            return refused_task(error)
+        return kato_task([result])
 
     def _stabilize(self, work: Work, manifests: Sequence[Mapping[str, Any]]) -> None:
         """Everything is stable at once, or failed for good: the local cluster knows nothing between."""
@@ -101,10 +152,44 @@ class DeployManifest:
             raise StageFailedError(messages[0], {"exception": {"details": {"errors": messages}}})
 
 
-def _kato_task(history: Sequence[str], results: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+def strategy_of(context: Mapping[str, Any]) -> str | None:
+    """The traffic strategy that the stage asks for, but `none`."""
+    management = context.get("trafficManagement") or {}
+    strategy = (management.get("options") or {}).get("strategy", "none") if management.get("enabled") else "none"
+    return None if strategy == "none" else str(strategy)
+
+
+def _cluster_of(manifest: Mapping[str, Any]) -> Any:
+    return (manifest["metadata"].get("annotations") or {}).get(CLUSTER)
+
+
+def _disable_stage(work: Work, number: int, old: Mapping[str, Any]) -> dict[str, Any]:
+    given = {
+        "refId": f"{work.stage['refId']}>{number}",
+        "type": "disableManifest",
+        "name": "disableManifest",
+        "account": work.context.get("account"),
+        "app": work.run.document["application"],
+        "cloudProvider": "kubernetes",
+        "location": old["metadata"].get("namespace"),
+        "manifestName": full_name(old),
+    }
+    return new_stage(given, number, parentStageId=work.stage["id"], syntheticStageOwner="STAGE_AFTER")
+
+
+def refused_task(error: DeployError) -> dict[str, Any]:
+    """Clouddriver's task that ended with this."""
+    exception = {"cause": "KubectlException", "operation": "DeployKubernetesManifest"}
+    exception |= {"message": str(error), "type": "EXCEPTION"}
+    ending = f"Orchestration failed: DeployKubernetesManifest | JobExecutionException: [{error}]"
+    return kato_task([exception], ending, exception=exception)
+
+
+def kato_task(results: list[dict[str, Any]], ending: str = "Orchestration completed.", **more: Any) -> dict[str, Any]:
+    """Clouddriver's task, ended; `exception` among `more`: as a failure."""
     failed = "exception" in more
     return {
-        "history": [{"phase": "ORCHESTRATION", "status": status} for status in history],
+        "history": [{"phase": "ORCHESTRATION", "status": status} for status in (_POSTED, ending)],
         "id": str(uuid.uuid4()),
         "outputs": [],
         "resultObjects": results,
@@ -113,7 +198,7 @@ def _kato_task(history: Sequence[str], results: list[dict[str, Any]], **more: An
     }
 
 
-def _monitor(work: Work, task: Mapping[str, Any]) -> None:
+def monitor(work: Work, task: Mapping[str, Any]) -> None:
     """Takes the operation's outcome into the stage; there is no `exception` in the context for it (recorded)."""
     failed = task["status"]["failed"]
     context = {

@@ -20,6 +20,7 @@ from downwind.local.gate.orca import Orca
 from downwind.local.gate.pipelines_api import PipelinesApi
 from downwind.local.gate.records import Records
 from downwind.local.gate.run import StageHandler
+from downwind.local.gate.run_job import RunJob
 from downwind.local.http import Handler, HttpPart
 from downwind.local.kubernetes_api import KubernetesApi
 from downwind.local.outbox import Outbox
@@ -58,8 +59,13 @@ class GateServer(HttpPart):
         self.cluster = cluster or Cluster(data)
         self._owns_cluster = cluster is None
         self._records = Records(data / "spinnaker.db")
+        deploy = DeployManifest(self.cluster, account, storage_url)
+        run_job = RunJob(self.cluster, account, storage_url)
         handlers: dict[str, StageHandler] = {
-            "deployManifest": DeployManifest(self.cluster, account, storage_url),
+            "deployManifest": deploy,
+            "disableManifest": deploy.disable,
+            "runJob": run_job,
+            "runJobManifest": run_job,
             "manualJudgment": stages.manual_judgment,
             "wait": stages.wait,
             "checkPreconditions": stages.check_preconditions,
