@@ -213,7 +213,8 @@ class Secrets(Protocol):
     """Secret Manager, or files in a folder."""
 
     def read(self, name: str) -> str:
-        """The newest version's text without a final newline; Misconfigured when there is no such secret or it may not be read."""
+        """The newest version's text without a final newline, or of the version that `name` ends with (`gate-token/versions/3`);
+        Misconfigured when there is no such secret or it may not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

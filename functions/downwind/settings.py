@@ -24,8 +24,17 @@ class Settings:
     topic_prefix: str = ""
     deck_url: str | None = None
     """Spinnaker's pages, for links."""
+    gate_sign_in: str | None = None
+    """How the text of `gate_secret` is sent to Gate: token, bearer or basic; or google: this identity's access token."""
+    gate_secret: str | None = None
     gate_token_secret: str | None = None
-    """Name of the secret whose text is sent to Gate as a bearer token."""
+    """The older name of `gate_secret` for bearer."""
+    gate_audience: str | None = None
+    """For an id token before Gate: IAP's client id, or the address of the Cloud Run service."""
+    gate_certificate_secret: str | None = None
+    """PEM of a client certificate and its key."""
+    gate_authorities_secret: str | None = None
+    """PEM of the authorities that vouch for Gate's own certificate, beside the public ones."""
     push_audience: str | None = None
     push_email: str | None = None
     """Pub/Sub's OIDC token must name exactly these; None is allowed in the local world only."""
@@ -59,11 +68,17 @@ class Settings:
         return tuple(each.strip() for each in (self.operators or "").split(",") if each.strip())
 
 
+SIGN_INS = ("none", "token", "bearer", "basic", "google")
 _REQUIRED = ("project", "ledger_bucket", "work_bucket", "catalog_bucket", "bundles_bucket", "gate_url")
 _OPTIONAL = (
     "topic_prefix",
     "deck_url",
+    "gate_sign_in",
+    "gate_secret",
     "gate_token_secret",
+    "gate_audience",
+    "gate_certificate_secret",
+    "gate_authorities_secret",
     "push_audience",
     "push_email",
     "certs_url",
@@ -107,6 +122,7 @@ def read_settings(environment: Mapping[str, str], *, receives: bool = True) -> S
             )
             if values[name]
         ]
+    problems += _sign_in(values)
     if local and environment.get("K_SERVICE"):
         problems.append("DOWNWIND_LOCAL=1 lets calls in without a token: never on Cloud Run")
     known = {f"DOWNWIND_{name.upper()}" for name in (*_REQUIRED, *_OPTIONAL)} | {"DOWNWIND_LOCAL"}
@@ -122,3 +138,14 @@ def read_settings(environment: Mapping[str, str], *, receives: bool = True) -> S
         local=local,
         timing=LOCAL_TIMING if local else CLOUD_TIMING,
     )
+
+
+def _sign_in(values: Mapping[str, str]) -> list[str]:
+    way, secret = values["gate_sign_in"], values["gate_secret"]
+    if way and way not in SIGN_INS:
+        return [f"DOWNWIND_GATE_SIGN_IN is not one of {', '.join(SIGN_INS)}"]
+    if way in {"token", "bearer", "basic"} and not secret:
+        return [f"DOWNWIND_GATE_SECRET is missing: DOWNWIND_GATE_SIGN_IN={way} sends its text"]
+    if secret and way in {"", "none", "google"}:
+        return ["DOWNWIND_GATE_SIGN_IN has to say how DOWNWIND_GATE_SECRET is sent: token, bearer or basic"]
+    return []

@@ -3,7 +3,7 @@ a function pays only for the vendor clients that its message needs."""
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
@@ -112,11 +112,9 @@ def make_world(settings: Settings) -> World:
     def pipelines() -> Any:
         from downwind.adapters.gate import GatePipelines
 
+        sign_in = make_sign_in(settings, secrets)
         return GatePipelines(
-            settings.gate_url,
-            headers=gate_headers(settings, secrets),
-            renew=gate_renewal(settings, secrets),
-            timeout=timeout,
+            settings.gate_url, headers=sign_in.headers, renew=sign_in.renew, tls=sign_in.tls, timeout=timeout
         )
 
     def publisher() -> Any:
@@ -167,16 +165,10 @@ def make_cluster(settings: Settings, context: str | None = None) -> Cluster:
     return KubernetesCluster(settings.kubeconfig, context, timeout=settings.timing.effect)
 
 
-def gate_headers(settings: Settings, secrets: Secrets) -> Callable[[], Mapping[str, str]] | None:
-    name = settings.gate_token_secret
-    if name is None:
-        return None
-    return lambda: {"Authorization": f"Bearer {secrets.read(name)}"}
+def make_sign_in(settings: Settings, secrets: Secrets) -> Any:
+    from downwind.adapters.gate_sign_in import GoogleTokens, SignIn
 
-
-def gate_renewal(settings: Settings, secrets: Any) -> Callable[[], None] | None:
-    name = settings.gate_token_secret
-    return None if name is None else lambda: secrets.forget(name)
+    return SignIn(settings, secrets, GoogleTokens())
 
 
 def make_groups(settings: Settings) -> Any:

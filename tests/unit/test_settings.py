@@ -41,8 +41,10 @@ def test_the_least_that_a_cloud_installation_says() -> None:
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Settings) if field.name not in {"local", "timing"}])
 def test_each_setting_has_a_variable_of_its_name(name: str) -> None:
-    environment = {**LEAST, "DOWNWIND_LOCAL": "1", f"DOWNWIND_{name.upper()}": " the value "}
-    assert getattr(read_settings(environment), name) == "the value"
+    value = "token" if name == "gate_sign_in" else "the value"
+    both = {"DOWNWIND_GATE_SIGN_IN": "token", "DOWNWIND_GATE_SECRET": "gate"} if name.startswith("gate_s") else {}
+    environment = {**LEAST, **both, "DOWNWIND_LOCAL": "1", f"DOWNWIND_{name.upper()}": f" {value} "}
+    assert getattr(read_settings(environment), name) == value
 
 
 @pytest.mark.parametrize("name", CLOUD)

@@ -5,6 +5,7 @@ the call's socket down when its time is up; whoever reads from it sees the conne
 """
 
 import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING, Any, Self
 
@@ -55,8 +56,9 @@ class Call:
                     self._socket = None  # it has ended by itself
 
 
-def timed_session() -> "requests.Session":
-    """A session whose connections tell the `Call` of their thread which socket it uses."""
+def timed_session(tls: ssl.SSLContext | None = None) -> "requests.Session":
+    """A session whose connections tell the `Call` of their thread which socket it uses. `tls`: what https goes by; None: the
+    usual certificates."""
     import requests
     from requests.adapters import HTTPAdapter
     from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -80,6 +82,8 @@ def timed_session() -> "requests.Session":
 
     class Adapter(HTTPAdapter):
         def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+            if tls is not None:
+                options["ssl_context"] = tls
             super().init_poolmanager(*arguments, **options)
             self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": SafePool}
 

@@ -7,18 +7,20 @@ from typing import Any
 
 from downwind.errors import Misconfigured, Refused, TransientError
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}(/versions/[0-9]{1,18})?")
+"""With `/versions/N` it is that version for ever, else the newest."""
+_WRONG = "a secret's name holds letters, digits, '-' and '_' only, and may end with /versions/N"
 
 
 class FolderSecrets:
-    """One file for each secret; its text without a final newline."""
+    """One file for each secret; its text without a final newline. `name/versions/3` is a file of that path."""
 
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder)
 
     def read(self, name: str) -> str:
         if not _NAME.fullmatch(name):
-            raise Refused("a secret's name holds letters, digits, '-' and '_' only", field="credentials")
+            raise Refused(_WRONG, field="credentials")
         try:
             return (self._folder / name).read_text().rstrip("\n")
         except FileNotFoundError:
@@ -28,7 +30,7 @@ class FolderSecrets:
 
 
 class SecretManager:
-    """The newest version of a secret, with the function's own identity."""
+    """The newest version of a secret, or the one that its name ends with; with the function's own identity."""
 
     def __init__(self, project: str, timeout: float = 20, session: Any = None) -> None:
         if session is None:
@@ -39,10 +41,11 @@ class SecretManager:
 
     def read(self, name: str) -> str:
         if not _NAME.fullmatch(name):
-            raise Refused("a secret's name holds letters, digits, '-' and '_' only", field="credentials")
+            raise Refused(_WRONG, field="credentials")
         from google.auth.exceptions import GoogleAuthError
 
-        url = f"https://secretmanager.googleapis.com/v1/projects/{self._project}/secrets/{name}/versions/latest:access"
+        versioned = name if "/" in name else f"{name}/versions/latest"
+        url = f"https://secretmanager.googleapis.com/v1/projects/{self._project}/secrets/{versioned}:access"
         try:
             answer = self._session.get(url, timeout=self._timeout)
         except OSError as error:  # requests' errors are OSErrors

@@ -177,7 +177,7 @@ def test_a_404_that_is_not_spinnakers_own_is_a_wrong_address_not_an_absent_execu
     odd: OddGate, gate: GatePipelines
 ) -> None:
     odd.say(404, '{"detail": "No static resource pipelines/01X."}')
-    assert kind_of(lambda: gate.execution("01X"))[0] is Refused
+    assert kind_of(lambda: gate.execution("01X"))[0] is Misconfigured
     odd.say(404, '{"message": "Pipeline not found (id: 01X)"}')
     assert gate.execution("01X") is None
 
