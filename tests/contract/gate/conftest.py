@@ -55,8 +55,10 @@ class Catcher(HttpPart):
 class Lab:
     """The parts, and calls to Gate. `kill` leaves everything as a kill -9 would, `restart` starts it again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, account: str = "local") -> None:
         self.folder = folder
+        self.account = account
+        self.echo_poll = 0.0
         self.catcher = Catcher()
         self.storage = StorageServer(folder / "storage")
         self.outbox = Outbox(folder / "outbox.db", pause=0.01)
@@ -73,6 +75,8 @@ class Lab:
             storage_url=self.storage.url,
             receive_url=f"{self.catcher.url}/receive",
             echo_secret="swordfish",
+            account=self.account,
+            echo_poll=self.echo_poll,
             task_seconds=0.001,
         )
         gate.start()
@@ -233,6 +237,11 @@ class Replay:
         assert (answer.status_code, answer.headers.get("Content-Type")) == (wanted["status"], content_type)
         assert self.shape(answer.json() if answer.content else "") == self.shape(wanted["body"])
 
+    def check_exactly(self, found: dict[str, Any]) -> None:
+        """All of the answer, ids and times included: for runs that are the recorded ones."""
+        answer, wanted = self.send(found["request"]), found["response"]
+        assert (answer.status_code, answer.json()) == (wanted["status"], wanted["body"])
+
     def shape(self, value: Any, key: str = "") -> Any:
         """The value, with what changes from run to run replaced by its kind."""
         if self.VOLATILE.match(key):
@@ -257,6 +266,66 @@ class Replay:
         self.lab.save(wait, application="demo", name="with-params-nodefault", parameterConfig=parameters)
 
 
+class Played(Replay):
+    """A session played again: ids of the recording are those that stood in the same place here, one for one."""
+
+    def __init__(self, lab: Lab) -> None:
+        super().__init__(lab)
+        self.ids: dict[str, str] = {}
+
+    def play(self, *names: str, folder: str = "recorded") -> Any:
+        """Sends each; status and content type as recorded, the body by shape. The last answer's JSON."""
+        body = None
+        for name in names:
+            found = json.loads((self.RECORDED.parent / folder / f"{name}.json").read_text())
+            body = self.exchange(found["request"], found["response"], name)
+        return body
+
+    def exchange(self, request: dict[str, Any], wanted: dict[str, Any], name: str) -> Any:
+        answer = self.send(json.loads(self.here(json.dumps(request))))
+        kind = wanted["headers"].get("content-type")
+        assert (answer.status_code, answer.headers.get("Content-Type")) == (wanted["status"], kind), (name, answer.text)
+        body = answer.json() if answer.content else None
+        recorded = None if wanted["body"] == "" else wanted["body"]
+        self.learn(recorded, body)
+        assert self.shape(body) == self.shape(recorded), name
+        return body
+
+    def here(self, text: str) -> str:
+        for recorded, ours in self.ids.items():
+            text = text.replace(recorded, ours)
+        return text
+
+    def learn(self, recorded: Any, ours: Any) -> None:
+        if isinstance(recorded, dict) and isinstance(ours, dict):
+            for key in recorded.keys() & ours.keys():
+                self.learn(recorded[key], ours[key])
+        elif isinstance(recorded, list) and isinstance(ours, list):
+            for one, other in zip(recorded, ours, strict=False):
+                self.learn(one, other)
+        elif isinstance(recorded, str) and isinstance(ours, str):
+            for pattern in (self.ULID, self.UUID):
+                here = [match[0] for match in pattern.finditer(ours)]
+                for match, other in zip(pattern.finditer(recorded), here, strict=False):
+                    self.same(match[0], other)
+
+    def same(self, recorded: str, ours: str) -> None:
+        known = self.ids.setdefault(recorded, ours)
+        assert known == ours, f"{recorded} was {known}, and is {ours} now"
+        others = [each for each, other in self.ids.items() if other == ours]
+        assert others == [recorded], f"{ours} stands for {others}"
+
+
+@pytest.fixture
+def played(lab: Lab) -> Played:
+    return Played(lab)
+
+
+@pytest.fixture
+def replay_of() -> type[Replay]:
+    return Replay
+
+
 @pytest.fixture(scope="module")
 def replay(module_lab: Lab) -> Replay:
     found = Replay(module_lab)
@@ -273,7 +342,9 @@ def module_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    found = Lab(tmp_path)
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
+    """`account`: a mark of that name gives the account another name."""
+    account = request.node.get_closest_marker("account")
+    found = Lab(tmp_path, *(account.args if account else ()))
     yield found
     found.stop()

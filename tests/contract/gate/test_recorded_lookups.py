@@ -14,6 +14,19 @@ SAVES = (
     "save-pipeline-no-app",
     "delete-pipeline-unknown",
 )
+# Those need what a session or a recorder's runs bring with them: test_recorded_sessions, test_recorded_reads.
+ELSEWHERE = {
+    "judgment-unknown-stage",
+    "restart-unknown-stage",
+    "search-bad-base64",
+    "search-boundary-future",
+    "search-correlation-regex",
+    "search-eventid",
+    "search-trigger-empty-json",
+    "search-trigger-post",
+    "search-webhook-run",
+    "x-clouddriver-200-credentials-one-unknown",
+}
 UNKNOWN = sorted(
     path.stem for path in RECORDED.glob("*-unknown*.json") if not path.stem.startswith(("save", "trigger"))
 )
@@ -26,10 +39,13 @@ PLAIN = (
     "get-application",
     "list-applications",
 )
-CONTROL = sorted(
-    path.stem for pattern in ("x-pipelines-list-*", "x-executions-*") for path in RECORDED.glob(f"{pattern}.json")
+CONTROL = (
+    "x-executions-both-parameters",
+    "x-executions-no-parameter",
+    "x-pipelines-list-limit-negative",
+    "x-pipelines-list-limit-text",
 )
-SEARCHES = sorted({path.stem for path in RECORDED.glob("search-*.json")} - {"search-bad-base64"})
+SEARCHES = sorted(path.stem for path in RECORDED.glob("search-*.json"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,7 +70,7 @@ def _run(replay: Any, name: str) -> None:
         replay.lab.ended(answer.json()["ref"].removeprefix("/pipelines/"))
 
 
-@pytest.mark.parametrize("name", sorted({*SAVES, *UNKNOWN, *PLAIN, *CONTROL, *SEARCHES}))
+@pytest.mark.parametrize("name", sorted({*SAVES, *UNKNOWN, *PLAIN, *CONTROL, *SEARCHES} - ELSEWHERE))
 def test_a_look_up_is_answered_as_recorded(replay: Any, name: str) -> None:
     replay.check(name)
 

@@ -65,6 +65,17 @@ def encoded_slash() -> Response:
     return answer({"timestamp": int(time.time() * 1000), "status": 400, "error": text}, 400)
 
 
+def firewalled() -> Response:
+    """What never reaches a route: Gate's own shape, with no exception to name (recorded for `//`)."""
+    body = {
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "status": 400,
+        "error": "Bad Request",
+        "message": "No message available",
+    }
+    return answer(body, 400)
+
+
 def read_object(request: Request, *, required: bool = False) -> dict[str, Any]:
     """The JSON object of the body; {} for none or null. Anything else is refused as Spring refuses it."""
     if request.data and request.mimetype != "application/json":

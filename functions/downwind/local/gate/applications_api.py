@@ -1,12 +1,12 @@
 """Gate's routes about applications, accounts and itself, as far as `spin` and a first look need them."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from downwind.local.gate.answers import NOT_FOUND, GateError, answer, error, read_object
+from downwind.local.gate.answers import NOT_FOUND, GateError, answer, empty, error, read_object
 from downwind.local.gate.executions import new_stage, now
 from downwind.local.gate.records import Records
 from downwind.local.gate.ulid import new_ulid
@@ -17,9 +17,10 @@ _JOBS = frozenset({"createApplication", "updateApplication", "deleteApplication"
 
 
 class ApplicationsApi:
-    def __init__(self, records: Records, account: str) -> None:
+    def __init__(self, records: Records, account: str, clusters: Callable[[str], Mapping[str, Any]]) -> None:
         self._records = records
         self._account = account
+        self._clusters = clusters
 
     def routes(self) -> Iterable[tuple[tuple[str, ...], str, Handler]]:
         return (
@@ -28,6 +29,9 @@ class ApplicationsApi:
             (("POST",), "/tasks", self.submit),
             (("GET",), "/tasks/<task_id>", self.task),
             (("GET",), "/credentials", self.credentials),
+            (("GET",), "/credentials/<name>", self.credential),
+            (("GET",), "/projects", self.nothing),
+            (("GET",), "/pubsub/subscriptions", self.nothing),
             (("GET",), "/health", self.health),
             (("GET",), "/version", self.version),
             (("GET",), "/auth/user", self.user),
@@ -40,7 +44,7 @@ class ApplicationsApi:
         found = self._records.application(name)
         if found is None:
             raise error(404, f"Application not found (id: {name})", NOT_FOUND)
-        return answer({"attributes": found, "clusters": {}, "name": found["name"]})
+        return answer({"attributes": found, "clusters": self._clusters(found["name"]), "name": found["name"]})
 
     def submit(self, request: Request) -> Response:
         """createApplication, updateApplication and deleteApplication; done before the answer goes out."""
@@ -53,7 +57,7 @@ class ApplicationsApi:
             )
             raise GateError(json_response({"error": {"code": 501, "message": text, "status": "UNIMPLEMENTED"}}, 501))
         stages = [self._do(job, number) for number, job in enumerate(jobs)]
-        task = _task(body, stages)
+        task = new_task(body.get("application"), body.get("description"), stages)
         self._records.put_task(task)
         return answer({"ref": f"/tasks/{task['id']}"})
 
@@ -64,7 +68,17 @@ class ApplicationsApi:
         return answer(found)
 
     def credentials(self, _request: Request) -> Response:
-        account = {
+        return answer([self._account_document()])
+
+    def credential(self, _request: Request, name: str) -> Response:
+        """An account that Gate has not is 200 and nothing (recorded)."""
+        return answer(self._account_document()) if name == self._account else empty()
+
+    def nothing(self, _request: Request) -> Response:
+        return answer([])
+
+    def _account_document(self) -> dict[str, Any]:
+        return {
             "accountType": self._account,
             "authorized": True,
             "challengeDestructiveActions": False,
@@ -76,7 +90,6 @@ class ApplicationsApi:
             "requiredGroupMembership": [],
             "type": "kubernetes",
         }
-        return answer([account])
 
     def health(self, _request: Request) -> Response:
         return json_response({"status": "UP"}, 200, {"Content-Type": "application/json"})
@@ -97,18 +110,73 @@ class ApplicationsApi:
         standing = self._records.application(name)
         if job["type"] == "deleteApplication":
             self._records.delete_application(name)
+            steps = [("verifyNoDependencies", "VerifyApplicationHasNoDependenciesTask")]
+            steps += [("deleteApplication", "DeleteApplicationTask")]
+            context = {"notification.type": "deleteapplication", "application": given}
         else:
             stamp = str(int(time.time() * 1000))
             created = standing["createTs"] if standing else stamp
-            kept = {"trafficGuards": [], **(standing or {}), **given, "lastModifiedBy": "anonymous"}
+            new = {key: value for key, value in given.items() if key != "permissions"}
+            kept = {"trafficGuards": [], **(standing or {}), **new, "lastModifiedBy": "anonymous"}
             self._records.put_application(kept | {"createTs": created, "updateTs": stamp})
-        stage = new_stage({"type": job["type"], "refId": str(number), **job}, number)
-        return stage | {"status": "SUCCEEDED", "startTime": now(), "endTime": now()}
+            steps = [(job["type"], "UpsertApplicationTask")]
+            context = {"notification.type": "upsertapplication", "application": given, "newState": new}
+        # Front50 keeps the name in capitals, and shows it so here only (recorded).
+        context["application.name"] = name
+        context["previousState"] = {**standing, "name": name.upper()} if standing else {}
+        stage = new_stage({"type": job["type"]}, number, context=context, refId=str(number))
+        return stage | {"status": "SUCCEEDED", "startTime": now(), "endTime": now(), "tasks": _steps(steps)}
 
 
-def _task(body: dict[str, Any], stages: list[dict[str, Any]]) -> dict[str, Any]:
+def _steps(names: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "endTime": now(),
+            "id": str(number),
+            "implementingClass": f"com.netflix.spinnaker.orca.applications.tasks.{kind}",
+            "loopEnd": False,
+            "loopStart": False,
+            "name": name,
+            "stageEnd": number == len(names),
+            "stageStart": number == 1,
+            "startTime": now(),
+            "status": "SUCCEEDED",
+            "taskExceptionDetails": {},
+        }
+        for number, (name, kind) in enumerate(names, 1)
+    ]
+
+
+def new_task(
+    application: Any, description: Any, stages: list[dict[str, Any]], user: str = "anonymous"
+) -> dict[str, Any]:
+    """An orchestration that has ended, as GET /tasks/{id} shows it; its status is that of its last stage."""
     task_id, moment = new_ulid(), now()
-    times = {"buildTime": moment, "startTime": moment, "endTime": moment, "status": "SUCCEEDED"}
-    common = {"id": task_id, "application": body.get("application"), **times}
-    execution = {**common, "type": "ORCHESTRATION", "description": body.get("description"), "stages": stages}
-    return {**common, "name": body.get("description"), "steps": [], "variables": [], "execution": execution}
+    times = {"buildTime": moment, "startTime": moment, "endTime": moment, "status": stages[-1]["status"]}
+    common = {"id": task_id, "application": application, **times}
+    execution = {
+        **common,
+        "additionalHeaders": {},
+        "authentication": {"allowedAccounts": [], "user": user},
+        "canceled": False,
+        "description": description,
+        "initialConfig": {},
+        "keepWaitingPipelines": False,
+        "limitConcurrent": False,
+        "maxConcurrentExecutions": 0,
+        "notifications": [],
+        "origin": "api",
+        "stages": stages,
+        "systemNotifications": [],
+        "trigger": {
+            **dict.fromkeys(("dryRun", "rebake", "strategy"), False),
+            **{key: [] for key in ("artifacts", "expectedArtifacts", "notifications", "resolvedExpectedArtifacts")},
+            "parameters": {},
+            "type": "manual",
+            "user": user,
+        },
+        "type": "ORCHESTRATION",
+    }
+    variables = [{"key": key, "value": value} for stage in stages for key, value in stage["context"].items()]
+    steps = [step for stage in stages for step in stage["tasks"]]
+    return {**common, "name": description, "steps": steps, "variables": variables, "execution": execution}

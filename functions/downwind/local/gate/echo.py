@@ -34,6 +34,14 @@ class Echo:
         name = {"taskName": f"{stage['type']}.{task['name']}"}
         self._post(f"orca:task:{moment}", execution, _stage(execution, stage) | name)
 
+    def outside(self, kind: str, event: str, body: Mapping[str, Any], **details: str) -> None:
+        """An event of something that came to Echo from outside: manual (a v2 start) and webhook."""
+        if self._url is None:
+            return
+        head = {**details, "type": kind, "created": str(time.time_ns() // 1_000_000), "requestHeaders": {}}
+        headers = {"Content-Type": "application/json; charset=UTF-8", **self._headers}
+        self._outbox.post(self._url, {"details": head, **body, "eventId": event}, headers)
+
     def _post(self, kind: str, execution: Mapping[str, Any], content: Mapping[str, Any]) -> None:
         if self._url is None:
             return

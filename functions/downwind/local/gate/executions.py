@@ -22,10 +22,14 @@ def now() -> int:
 
 
 def new_execution(
-    config: Mapping[str, Any], trigger: Mapping[str, Any], user: str, accounts: Sequence[str]
+    config: Mapping[str, Any],
+    trigger: Mapping[str, Any],
+    user: str,
+    accounts: Sequence[str],
+    execution_id: str | None = None,
 ) -> Execution:
     """NOT_STARTED. The trigger is taken as sent, beside Orca's own keys; artifacts are not resolved yet."""
-    execution_id = new_ulid()
+    execution_id = execution_id or new_ulid()
     body = {
         "additionalHeaders": {},
         "application": config["application"],

@@ -22,6 +22,7 @@ from downwind.local.gate.orca import Orca, StartRefusedError
 from downwind.local.gate.pipelines_api import find_pipeline
 from downwind.local.gate.records import Records
 from downwind.local.gate.search import SearchError, fits, read_query, read_trigger
+from downwind.local.gate.spel import Summary, evaluate_all
 from downwind.local.http import Handler
 
 _STATUSES = frozenset(
@@ -48,7 +49,9 @@ class ExecutionsApi:
             (("GET",), "/pipelines/<execution_id>", self.get),
             (("DELETE",), "/pipelines/<execution_id>", self.delete),
             (("PUT",), "/pipelines/<execution_id>/cancel", self.cancel),
+            (("PUT",), "/applications/<application>/pipelines/<execution_id>/cancel", self.cancel_of),
             (("PUT",), "/pipelines/<execution_id>/pause", self.pause),
+            (("GET",), "/pipelines/<execution_id>/evaluateExpression", self.evaluate),
             (("PUT",), "/pipelines/<execution_id>/resume", self.resume),
             (("PATCH",), "/pipelines/<execution_id>/stages/<stage_id>", self.change_stage),
             (("PUT",), "/pipelines/<execution_id>/stages/<stage_id>/restart", self.restart),
@@ -87,6 +90,17 @@ class ExecutionsApi:
             raise _no_such_run(execution_id, "PUT", f"cancel?force={force}")
         return empty()
 
+    def cancel_of(self, request: Request, application: str, execution_id: str) -> Response:  # noqa: ARG002 - nobody looks at it
+        """As `cancel`: the application in the path is not looked at (recorded with the text `{application}`)."""
+        return self.cancel(request, execution_id)
+
+    def evaluate(self, request: Request, execution_id: str) -> Response:
+        document = self._existing(execution_id)
+        summary: Summary = {}
+        roots = {"execution": document, "trigger": document["trigger"]}
+        result = evaluate_all(request.args.get("expression", ""), roots, summary)
+        return answer({"result": result, **({"detail": summary} if summary else {})})
+
     def pause(self, request: Request, execution_id: str) -> Response:
         if not self._orca.pause(execution_id, user_of(request)):
             raise _no_such_run(execution_id, "PUT", "pause")
@@ -118,9 +132,9 @@ class ExecutionsApi:
         return answer(before)
 
     def list_pipelines(self, request: Request, application: str) -> Response:
-        """At most `limit` (10) of each saved pipeline, newest first."""
+        """At most `limit` (10, for 0 too) of each pipeline that is still saved, the newest ones."""
         query = read_query(request.query_string.decode())
-        limit = _limit(request, query)
+        limit = _limit(request, query) or 10
         url = f"{ORCA}/v2/applications/{quote(application)}/pipelines"
         if limit < 0:
             text = (
@@ -129,13 +143,20 @@ class ExecutionsApi:
             )
             raise upstream(500, "GET", f"{url}?{_query(limit=limit)}", text)
         statuses = _statuses(query, "GET", f"{url}?{_query(limit=limit, statuses=query.get('statuses'))}")
-        found, counts = [], dict[str, int]()
-        for document in self._records.executions(application):
-            config = document["pipelineConfigId"]
-            if (not statuses or document["status"] in statuses) and counts.get(config, 0) < limit:
-                counts[config] = counts.get(config, 0) + 1
-                found.append(document)
+        wanted = query.get("pipelineNameFilter", "").lower()
+        saved = [each for each in self._records.pipelines(application) if wanted in each["name"].lower()]
+        if query.get("pipelineLimit", "").isdigit():
+            saved = saved[: int(query["pipelineLimit"])]
+        found = self._newest([each["id"] for each in saved], statuses, limit)
         return answer(_shown(found, expand=query.get("expand", "true") != "false"))
+
+    def _newest(self, configs: Iterable[str], statuses: frozenset[str], limit: int) -> list[Document]:
+        """At most `limit` of each pipeline, in Orca's order: what never started first, then by start, oldest first."""
+        found: list[Document] = []
+        for config in configs:
+            fitting = [d for d in self._records.executions(config=config) if not statuses or d["status"] in statuses]
+            found += sorted(fitting, key=_age, reverse=True)[:limit]
+        return sorted(found, key=_age)
 
     def list_executions(self, request: Request) -> Response:
         query = read_query(request.query_string.decode())
@@ -156,9 +177,7 @@ class ExecutionsApi:
             found.append(document)
         statuses = _statuses(query, "GET", f"{ORCA}/pipelines?{_query(**{**query, 'expand': 'true'})}")
         limit = _limit(request, query, 1)
-        for config in configs:
-            fitting = [d for d in self._records.executions(config=config) if not statuses or d["status"] in statuses]
-            found.extend(fitting[:limit])
+        found += self._newest(configs, statuses, limit)
         return answer(_shown(found, expand=expand))
 
     def search(self, request: Request, application: str) -> Response:
@@ -196,6 +215,11 @@ class ExecutionsApi:
 
 
 _BOUNDARIES = (("Start", 0), ("End", _LATEST))
+
+
+def _age(document: Mapping[str, Any]) -> tuple[int, tuple[int, ...]]:
+    """By start, those without one first; among equals the higher id first."""
+    return int(document.get("startTime") or 0), tuple(-ord(letter) for letter in document["id"])
 
 
 def user_of(request: Request) -> str:

@@ -72,17 +72,26 @@ def _expected(work: Work, expected_id: Any) -> dict[str, Any]:
 
 
 def _fetch(work: Work, artifact: Mapping[str, Any], storage_url: str) -> str:
+    try:
+        address = artifact_address(artifact, storage_url)
+    except ValueError as error:
+        raise _failed(str(error), "IllegalArgumentException") from error
+    return address.decode() if isinstance(address, bytes) else _get(work, address)
+
+
+def artifact_address(artifact: Mapping[str, Any], storage_url: str) -> str | bytes:
+    """Where its bytes are, or the bytes themselves. ValueError: nothing here handles such an artifact."""
     reference = str(artifact.get("reference", ""))
     if artifact.get("type") == "embedded/base64":
-        return base64.b64decode(reference).decode()
+        return base64.b64decode(reference)
     if artifact.get("type") != "gcs/object":
-        raise _failed(f"No credentials registered to handle artifact: {dict(artifact)}", "IllegalArgumentException")
+        raise ValueError(f"No credentials registered to handle artifact: {dict(artifact)}")
     bucket, _, name = reference.removeprefix("gs://").partition("/")
     name, _, generation = name.rpartition("#") if "#" in name else (name, "", "")
     if generation and not generation.isdigit():
-        raise _failed(f"the generation of {reference} is no number", "NumberFormatException")
+        raise ValueError(f"the generation of {reference} is no number")
     url = f"{storage_url}/storage/v1/b/{quote(bucket, safe='')}/o/{quote(name, safe='')}?alt=media"
-    return _get(work, url + (f"&generation={generation}" if generation else ""))
+    return url + (f"&generation={generation}" if generation else "")
 
 
 def _get(work: Work, url: str) -> str:

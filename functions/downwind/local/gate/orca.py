@@ -70,9 +70,12 @@ class Orca:
         for run in runs:
             run.stop()
 
-    def start(self, config: Mapping[str, Any], trigger: Mapping[str, Any], user: str) -> str:
-        """The execution's id: a new one, or the unfinished one of that correlation id. StartRefusedError."""
-        document = new_execution(config, trigger, user, self._accounts)
+    def start(
+        self, config: Mapping[str, Any], trigger: Mapping[str, Any], user: str, *, execution_id: str | None = None
+    ) -> str:
+        """The execution's id: a new one (`execution_id`, where the caller may choose), or the unfinished one of that
+        correlation id. StartRefusedError."""
+        document = new_execution(config, trigger, user, self._accounts, execution_id)
         self._check(config, document)
         with self._lock:
             correlation = trigger.get("correlationId")

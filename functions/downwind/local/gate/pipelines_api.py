@@ -8,9 +8,11 @@ from urllib.parse import quote
 
 from werkzeug.wrappers import Request, Response
 
-from downwind.local.gate.answers import FRONT50, answer, empty, error, read_object
+from downwind.local.gate.answers import FRONT50, GateError, answer, empty, error, problem, read_object
 from downwind.local.gate.records import Records
 from downwind.local.http import Handler
+
+_REFUSED = "com.netflix.spinnaker.gate.controllers.PipelineController$PipelineException"
 
 Document = dict[str, Any]
 
@@ -22,6 +24,7 @@ class PipelinesApi:
     def routes(self) -> Iterable[tuple[tuple[str, ...], str, Handler]]:
         return (
             (("POST",), "/pipelines", self.save),
+            (("POST",), "/pipelines/bulksave", self.save_many),
             (("DELETE",), "/pipelines/<application>/<name>", self.delete),
             (("GET",), "/applications/<application>/pipelineConfigs", self.list),
             (("GET",), "/applications/<application>/pipelineConfigs/<name>", self.get),
@@ -33,18 +36,57 @@ class PipelinesApi:
         if "application" not in document:
             text = 'Cannot invoke "Object.toString()" because the return value of "java.util.Map.get(Object)" is null'
             raise error(500, text, "java.lang.NullPointerException")
-        application, name = str(document["application"]), str(document.get("name", ""))
-        pipeline_id = document.get("id") or str(uuid.uuid4())
-        for other in self._records.pipelines(application):
-            if other["name"].lower() == name.lower() and other["id"] != pipeline_id:
-                url = f"{FRONT50}/pipelines?staleCheck={request.args.get('staleCheck', 'false')}"
-                text = f"A pipeline with name {name} already exists in application {application}"
-                kind = "com.netflix.spinnaker.gate.controllers.PipelineController$PipelineException"
-                raise error(400, f"Status: 400, Method: POST, URL: {url}, Message: {text}", kind)
-        kept = {"triggers": [], "schema": "1", **document}
-        kept |= {"id": pipeline_id, "lastModifiedBy": "anonymous", "updateTs": str(int(time.time() * 1000))}
-        self._records.put_pipeline(kept)
+        stale = request.args.get("staleCheck", "false")
+        refusal = self._refusal(document, "application", stale=stale == "true")
+        if refusal is not None:
+            status, text = refusal
+            url = f"{FRONT50}/pipelines?staleCheck={stale}"
+            raise error(400, f"Status: {status}, Method: POST, URL: {url}, Message: {text}", _REFUSED)
+        self._keep(document)
         return empty()
+
+    def save_many(self, request: Request) -> Response:
+        """Each by itself; the refused ones come back with their reason."""
+        given = request.get_json(silent=True)
+        if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+            raise GateError(problem(request, 400, "Failed to read request"))
+        saved, failed = [], []
+        for document in given:
+            refusal = self._refusal(document, "the application", stale=request.args.get("staleCheck") == "true")
+            if refusal is not None:
+                failed.append({"schema": "1", **document, "errorMsg": refusal[1]})
+            else:
+                self._keep(document)
+                saved.append(document["name"])
+        return answer(
+            {
+                "failed_pipelines": failed,
+                "failed_pipelines_count": len(failed),
+                "successful_pipelines": saved,
+                "successful_pipelines_count": len(saved),
+            }
+        )
+
+    def _refusal(self, document: Document, application_word: str, *, stale: bool) -> tuple[int, str] | None:
+        """Front50's status and sentence. A stale check compares `lastModified` only, and nothing where that is not sent
+        (recorded with an older updateTs: taken)."""
+        application, name = str(document.get("application") or ""), str(document.get("name") or "")
+        if not application or not name:
+            return 422, "A pipeline requires name and application fields"
+        for other in self._records.pipelines(application):
+            if other["name"].lower() == name.lower() and other["id"] != document.get("id"):
+                return 400, f"A pipeline with name {name} already exists in {application_word} {application}"
+        standing = self._records.pipeline(str(document.get("id")))
+        sent = document.get("lastModified")
+        if stale and standing is not None and sent is not None and str(sent) != str(standing["updateTs"]):
+            text = f"The submitted pipeline is stale.  submitted updateTs {sent} does not match stored updateTs "
+            return 400, text + str(standing["updateTs"])
+        return None
+
+    def _keep(self, document: Document) -> None:
+        kept = {"triggers": [], "schema": "1", **document, "id": document.get("id") or str(uuid.uuid4())}
+        kept |= {"lastModifiedBy": "anonymous", "updateTs": str(int(time.time() * 1000))}
+        self._records.put_pipeline(kept)
 
     def delete(self, _request: Request, application: str, name: str) -> Response:
         for document in self._records.pipelines(application):

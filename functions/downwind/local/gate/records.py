@@ -88,6 +88,9 @@ class Records:
     def pipelines(self, application: str) -> list[Document]:
         return self._all("SELECT body FROM pipelines WHERE application = ? COLLATE NOCASE ORDER BY name", application)
 
+    def all_pipelines(self) -> list[Document]:
+        return self._all("SELECT body FROM pipelines ORDER BY application, name")
+
     def delete_pipeline(self, pipeline_id: str) -> None:
         self._write("DELETE FROM pipelines WHERE id = ?", pipeline_id)
 

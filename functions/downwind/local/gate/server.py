@@ -11,8 +11,9 @@ from werkzeug.wrappers import Request, Response
 
 from downwind.local.cluster import Cluster
 from downwind.local.gate import stages
-from downwind.local.gate.answers import answer, encoded_slash, problem
+from downwind.local.gate.answers import answer, encoded_slash, firewalled, problem
 from downwind.local.gate.applications_api import ApplicationsApi
+from downwind.local.gate.clusters_api import ClustersApi
 from downwind.local.gate.deploy import DeployManifest
 from downwind.local.gate.echo import Echo
 from downwind.local.gate.executions_api import ExecutionsApi
@@ -21,25 +22,30 @@ from downwind.local.gate.pipelines_api import PipelinesApi
 from downwind.local.gate.records import Records
 from downwind.local.gate.run import StageHandler
 from downwind.local.gate.run_job import RunJob
+from downwind.local.gate.starts_api import StartsApi
 from downwind.local.http import Handler, HttpPart
 from downwind.local.kubernetes_api import KubernetesApi
 from downwind.local.outbox import Outbox
 
 log = logging.getLogger("downwind.local.gate")
 
+# What Spring Security's firewall refuses in any path: an empty part, an encoded percent sign, backslash, period or semicolon.
+_FIREWALL = re.compile(r"//|;|\\\\|%(25|5c|2e|3b|00|0a|0d)", re.IGNORECASE)
+
 # What a real Gate has and this one has not: refused by name, never as if Spinnaker had no such route.
 _NOT_HERE = re.compile(
-    "(POST /pipelines/(v2/.*|start|move|bulksave)|.* /webhooks/.*|.* /v2/.*|.* /artifacts.*|.* /pubsub/.*|.* /search.*"
-    "|.* /credentials/.*|.* /projects.*|.* /roles/.*|.* /pipelineTemplates.*|.* /strategies.*|POST /auth/apiTokens.*"
-    "|GET /applications/[^/]+/(clusters|serverGroups|loadBalancers|strategyConfigs|tasks).*"
-    "|.* /pipelines/[^/]+/evaluateExpression.*|GET /pipelines/[^/]+/logs)"
+    "(POST /pipelines/move|.* /webhooks/.*|.* /v2/.*|.* /artifacts.*|.* /pubsub/.*|.* /search.*|.* /instances/.*"
+    "|.* /projects/.*|.* /roles/.*|.* /pipelineTemplates.*|.* /strategies.*|POST /auth/apiTokens.*|.* /securityGroups/.*"
+    "|GET /applications/[^/]+/(clusters|serverGroups|loadBalancers|strategyConfigs|tasks|jobs).*|.* /firewalls/.*"
+    "|.* /pipelines/[^/]+/[^/]+/evaluateExpression.*|GET /pipelines/[^/]+/logs|.* /manifests/.*|GET /executions/.+)"
 )
 
 
 class GateServer(HttpPart):
     """`data` survives a kill -9. Echo's events go to `receive_url` through `outbox`, with `echo_secret` as bearer token;
     None: no events. `storage_url`: the Cloud Storage server that gcs/object artifacts come from. `cluster`: None makes one
-    under `data`. `account`: the one Kubernetes account. `task_seconds`: the least time of each of a stage's tasks."""
+    under `data`. `account`: the one Kubernetes account; `artifact_account`: the one that reads from Cloud Storage. `echo_poll`:
+    seconds between Echo's looks at the saved pipelines. `task_seconds`: the least time of each of a stage's tasks."""
 
     name = "gate"
 
@@ -54,6 +60,8 @@ class GateServer(HttpPart):
         echo_secret: str | None = None,
         cluster: Cluster | None = None,
         account: str = "local",
+        artifact_account: str = "gcs",
+        echo_poll: float = 0,
         task_seconds: float = 0.02,
     ) -> None:
         self.cluster = cluster or Cluster(data)
@@ -70,12 +78,15 @@ class GateServer(HttpPart):
             "wait": stages.wait,
             "checkPreconditions": stages.check_preconditions,
         }
+        self.clouddriver = ClustersApi(self.cluster, account, artifact_account, storage_url)
         echo = Echo(outbox, receive_url, echo_secret)
         self._orca = Orca(self._records, echo, handlers, [account], task_seconds)
         self._apis = (
             ExecutionsApi(self._records, self._orca),
+            StartsApi(self._records, self._orca, echo, echo_poll),
             PipelinesApi(self._records),
-            ApplicationsApi(self._records, account),
+            ApplicationsApi(self._records, account, self.clouddriver.of_application),
+            self.clouddriver,
             KubernetesApi(self.cluster),
         )
         super().__init__(port)
@@ -113,6 +124,8 @@ class GateServer(HttpPart):
         raw_path = str(environ.get("RAW_URI", "")).partition("?")[0]
         if "%2f" in raw_path.lower():
             return encoded_slash()(environ, start_response)
+        if _FIREWALL.search(raw_path):
+            return firewalled()(environ, start_response)
         return super().__call__(environ, start_response)
 
     def _cluster_list(self, request: Request) -> Response:

@@ -15,6 +15,7 @@ def wait(work: Work) -> None:
 
 def manual_judgment(work: Work) -> None:
     """Any other word than `continue` and `stop` leaves it waiting (recorded); so does an input that is not offered."""
+    work.put(notifications=work.context.get("notifications") or [])
     work.plan([("waitForJudgment", "echo.pipeline.ManualJudgmentStage.WaitForManualJudgmentTask")])
     with work.task():
         work.wait_for(lambda: _answer(work) in {"continue", "stop"})
@@ -53,6 +54,8 @@ def _precondition_stage(parent: Mapping[str, Any], number: int, precondition: Ma
     }
     stage = new_stage(given, number, parentStageId=parent["id"], syntheticStageOwner="STAGE_BEFORE")
     stage["context"]["type"] = "checkPreconditions"
+    if "restartDetails" in parent["context"]:
+        stage["context"]["restartDetails"] = parent["context"]["restartDetails"]
     return stage
 
 
