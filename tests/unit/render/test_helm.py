@@ -120,6 +120,7 @@ def link(name: str) -> tarfile.TarInfo:
         (gzip.compress(b"not a tar" * 200), "is no .tgz"),
         (archive(tarfile.TarInfo("a/x"), data=b"x" * 90_000)[:80], "is no .tgz"),
     ],
+    ids=["link", "absolute", "above", "many", "large", "no tar", "no tar inside", "cut"],
 )
 def test_an_archive_in_charts_is_looked_through_before_helm_unpacks_it(data: bytes, said: str) -> None:
     with pytest.raises(Refused, match=said) as caught:
