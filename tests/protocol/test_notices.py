@@ -294,6 +294,43 @@ def test_a_state_waits_for_the_answer_to_the_one_before_it(new_shop: Any) -> Non
     assert {name: state(shop, name) for name in EDITED} == dict.fromkeys(EDITED, "succeeded")
 
 
+@pytest.mark.parametrize("channel", ["commits", "releases", "hook"])
+@pytest.mark.parametrize("method", ["create", "list"])
+def test_a_start_that_was_decided_before_the_end_was_told_is_not_told_after_it(
+    new_shop: Any, channel: str, method: str
+) -> None:
+    """Another worker hears of the end just before the start is claimed; or just after, before it is sent."""
+    shop = new_shop(only(channel), STAGING_ONLY)
+    claimed: list[str] = []
+
+    def meanwhile(called: str, name: str) -> None:
+        if called == "create" and name.endswith("/started.claim.1"):
+            claimed.append(name)
+        if claimed and called == method and len(claimed) == 1:
+            claimed.append("the end")
+            shop.finish(shop.executions("staging")[-1])
+
+    shop.memory.ledger.fail = meanwhile
+    shop.build(shop.push())
+    assert claimed[1] == "the end"
+    shop.tick(4)
+    assert state(shop, channel) == "succeeded"
+    assert states(shop, channel) == ["succeeded"]
+    assert shop.open() == []
+
+
+def test_the_same_commit_in_another_rollout_is_no_reason_for_silence(new_shop: Any) -> None:
+    """Its status was told long ago, whatever the lists still hold of it."""
+    shop = new_shop(only("commits"), STAGING_ONLY)
+    commit = shop.push()
+    shop.build(commit)
+    shop.finish(shop.executions("staging")[-1])
+    shop.order("deploy", "staging", commit=commit)
+    assert state(shop, "commits", 2) == "started"
+    shop.finish(shop.executions("staging")[-1])
+    assert state(shop, "commits", 2) == "succeeded"
+
+
 def history(play: Any) -> None:
     shop = play.shop
     before, after = shop.commit()

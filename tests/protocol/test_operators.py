@@ -132,6 +132,58 @@ def test_a_hold_between_claim_and_post_stops_the_start_and_resume_goes_on_with_i
     assert started(shop) == [1]
 
 
+def waits_in_production(shop: Any) -> Any:
+    """The newest release, up to its judgment there."""
+    released(shop)
+    execution = shop.executions("production")[-1]
+    shop.memory.pipelines.advance(execution["id"])
+    shop.echo(execution)
+    return execution
+
+
+def test_under_a_hold_automation_cancels_nothing_for_what_it_had_claimed_before(shop: Any) -> None:
+    """2 was started while 1 still ran; 1 comes to its judgment only after the hold."""
+    released(shop)
+    first = shop.executions("production")[-1]
+    released(shop)
+    assert started(shop, "production") == [1, 2]
+    shop.order("hold", "production")
+    shop.memory.pipelines.advance(first["id"])
+    shop.echo(first)
+    shop.tick(15)
+    assert shop.memory.pipelines.cancellations == []
+    shop.order("resume", "production")
+    shop.tick(15)
+    assert shop.memory.pipelines.cancellations == [(first["id"], "superseded by 2")]
+
+
+def test_an_order_that_passes_a_hold_makes_its_way_there(shop: Any) -> None:
+    first = waits_in_production(shop)
+    shop.order("hold", "production")
+    shop.order("deploy", "production", commit=shop.log("staging")[0])
+    assert shop.memory.pipelines.cancellations == [(first["id"], "superseded by 3")]
+    assert started(shop, "production") == [1, 3]
+
+
+@pytest.mark.parametrize("verb", ["hold", "cancel"])
+def test_an_order_that_comes_while_way_is_made_stops_that_too(shop: Any, verb: str) -> None:
+    """Between the decision and the call to Gate: the reason stands already, and is read once more."""
+    waits_in_production(shop)
+    ordered: list[Any] = []
+
+    def meanwhile(method: str, name: str) -> None:
+        if method == "create" and name.endswith("/cancel.0") and not ordered:
+            ordered.append(shop.order(verb, "production", **({} if verb == "hold" else {"target": 2})))
+
+    shop.memory.ledger.fail = meanwhile
+    released(shop)
+    shop.memory.ledger.fail = None
+    assert ordered
+    shop.tick(15)
+    assert shop.memory.pipelines.cancellations == []
+    assert started(shop, "production") == [1]
+
+
 def test_a_failure_is_rolled_back_by_itself_once_and_held(new_shop: Any) -> None:
     shop = new_shop(ROLLBACK)
     good, bad = released(shop), failed(shop)

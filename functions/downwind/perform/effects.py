@@ -192,7 +192,7 @@ class Effects:
             config, stopped = self.world.side_by_side(
                 [
                     lambda: self.world.pipelines.config(*step.pipeline),
-                    lambda: self._stopped(step),
+                    lambda: self._stopped(step.environment, step.n, step.by),
                 ]
             )
             if stopped:
@@ -229,14 +229,14 @@ class Effects:
             NewFact(name=pointer, body={"kind": "pointer"}),
         )
 
-    def _stopped(self, step: TriggerRollout) -> bool:
-        """Reads once more what a hold or a cancel would have been written to."""
-        environment = self._environment(step.environment)
+    def _stopped(self, name: str, n: int, by: str) -> bool:
+        """Reads once more what a hold or a cancel of this entry would have been written to."""
+        environment = self._environment(name)
         log = names.log(self.registered.application.name, environment.name)
         queries = [Query(prefix=log, limit=LOG_LIMIT), Query(prefix=names.ALL_HOLDS, limit=1)]
         for facts, _ in ledger.load(self.world.ledger, queries):
             self.snapshot.add(facts)
-        return stopped_meanwhile(self.registered, environment, step.n, step.by, self.snapshot)
+        return stopped_meanwhile(self.registered, environment, n, by, self.snapshot)
 
     def _rollout(self, step: TriggerRollout) -> Rollout:
         environment = self._environment(step.environment)
@@ -262,7 +262,8 @@ class Effects:
             return error
 
     def _cancel(self, step: CancelRollout) -> None:
-        """Why first, then the call: the end of the run is judged by the reason that stands."""
+        """Why first, then the call: the end of the run is judged by the reason that stands. Way for a newer one is made only
+        while that may go itself: as with a start, whoever holds sees either the reason, or that nothing comes of it."""
         prefix = names.rollout(self.registered.application.name, step.environment, step.n)
         body = {
             "kind": "cancel",
@@ -273,6 +274,8 @@ class Effects:
             "status": step.status,
         }
         self._create(NewFact(name=f"{prefix}cancel.{step.attempt}", body=body))
+        if step.newer is not None and self._stopped(step.environment, *step.newer):
+            return
         self.world.pipelines.cancel(step.execution, step.reason)
         self.snapshot.cancelled.add(step.execution)
 

@@ -5,11 +5,15 @@ from collections.abc import Callable, Sequence
 from downwind import logs
 from downwind.errors import DownwindError, Refused, TransientError, UnknownOutcome
 from downwind.model.catalog import Registered
+from downwind.perform import ledger
 from downwind.perform.world import World
+from downwind.reconcile import names
 from downwind.reconcile.facts import NewFact
 from downwind.reconcile.links import page_of
 from downwind.reconcile.messages import compose
+from downwind.reconcile.notices import claims_at
 from downwind.reconcile.steps import Notify
+from downwind.reconcile.wanted import FACT_LIMIT, NOTICE_LIMIT, Query
 
 REASON_LIMIT = 500
 
@@ -59,6 +63,10 @@ def _deliver(
 
     if not write(f"claim.{step.epoch}", "notice-claim", fields=dict(step.fields)):
         return None
+    if _others(world, registered, step):
+        reason = "another state of it was being told at the same moment"
+        write(f"failed.{step.epoch}", "notice-failed", reason=reason)
+        return reason
     application = registered.application
     environment = application.environment(step.environment)
     page = page_of(world.deck, environment.pipeline_application if environment else "", step.fields["execution"])
@@ -77,3 +85,13 @@ def _deliver(
         return reason
     write("sent", "notice-sent", receipt=receipt)
     return None
+
+
+def _others(world: World, registered: Registered, step: Notify) -> frozenset[str]:
+    """Claims of this message that came since it was decided. Of two that are claimed at once, one at least sees the other."""
+    place = names.notices(registered.application.name, step.environment)
+    own = names.notices_of(registered.application.name, step.environment, step.n)
+    lists = ledger.load(world.ledger, [Query(prefix=place, limit=NOTICE_LIMIT), Query(prefix=own, limit=FACT_LIMIT)])
+    found = [fact for facts, _cut in lists for fact in facts]
+    claims = claims_at(step.channel, step.n, step.fields["commit"], found)
+    return claims - step.known - {f"{step.prefix}{step.phase}.claim.{step.epoch}"}

@@ -124,7 +124,7 @@ def _environment(
     claimed = max((number for number, rollout in rollouts.items() if rollout.claims), default=0)
     for number in sorted(rollouts):
         if rollouts[number].claims and rollouts[number].outcome is None:
-            follow(registered, environment, rollouts[number], claimed, hold, snapshot, now, timing, collector)
+            follow(registered, environment, rollouts[number], rollouts[claimed], hold, snapshot, now, timing, collector)
     stopped = resumed = False
     log = read_log(application, environment, snapshot)
     for entry in log:
@@ -173,7 +173,7 @@ def _candidate(
     if until is not None:
         wait_for_freeze(until, collector, about)
         return "stopped"
-    if not make_way(environment, entry.n, rollouts, snapshot, collector):
+    if not make_way(environment, (entry.n, entry.by), rollouts, snapshot, collector):
         return "goes"
     content, parts = bundle
     collector.add(

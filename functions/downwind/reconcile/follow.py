@@ -18,19 +18,19 @@ def follow(
     registered: Registered,
     environment: Environment,
     rollout: Rollout,
-    newest_claimed: int,
+    newest: Rollout,
     hold: Hold | None,
     snapshot: Snapshot,
     now: datetime,
     timing: Timing,
     collector: Collector,
 ) -> None:
-    """What rollout n, claimed and without outcome, needs next."""
+    """What this rollout, claimed and without outcome, needs next. `newest`: the newest that is claimed."""
     prefix = names.rollout(registered.application.name, environment.name, rollout.n)
     about: dict[str, object] = {"environment": environment.name, "n": rollout.n}
     if _record_observed(registered, environment, rollout, prefix, snapshot, collector):
         return
-    end = _end_without_run(rollout, newest_claimed)
+    end = _end_without_run(rollout, newest.n)
     if rollout.retry > rollout.attempt:
         # An operator's order, which no hold stops; its attempt is not claimed yet.
         if end is not None:
@@ -73,11 +73,13 @@ def follow(
             if seen is not None or not cancelling:
                 reason = rollout.ordered_cancel["reason"]
                 _cancel(environment, rollout, run.execution, reason, "cancelled", snapshot, collector)
-        elif rollout.n < newest_claimed and environment.on_newer == "cancel_waiting" and seen is not None:
-            _cancel_waiting(environment, rollout, seen, newest_claimed, snapshot, collector)
+        elif rollout.n < newest.n and environment.on_newer == "cancel_waiting" and seen is not None:
+            newer = (newest.n, _by(newest))
+            if not is_stopped(hold, *newer):
+                _cancel_waiting(environment, rollout, seen, newer, snapshot, collector)
     if open_runs:
         return
-    decided = decide(rollout, newer_claimed=rollout.n < newest_claimed)
+    decided = decide(rollout, newer_claimed=rollout.n < newest.n)
     asked = (environment.name, rollout.n, rollout.attempt)
     if asked not in snapshot.searched and (not isinstance(decided, Outcome) or spare_only(rollout)):
         # The fence let another one by, or may do so yet, of which nobody has heard: that one decides.
@@ -265,15 +267,19 @@ def _trigger(rollout: Rollout, attempt: int, epoch: int, environment: Environmen
 
 
 def make_way(
-    environment: Environment, n: int, rollouts: dict[int, Rollout], snapshot: Snapshot, collector: Collector
+    environment: Environment,
+    newer: tuple[int, str],
+    rollouts: dict[int, Rollout],
+    snapshot: Snapshot,
+    collector: Collector,
 ) -> bool:
-    """Before n starts: runs of older entries that wait in a judgment before their first deploying stage are cancelled.
-    False while it is not known yet what they do."""
+    """Before an entry starts (its number, and who appended it): runs of older entries that wait in a judgment before their first
+    deploying stage are cancelled. False while it is not known yet what they do."""
     if environment.on_newer != "cancel_waiting":
         return True
     known = True
     for number, rollout in rollouts.items():
-        if number >= n or not rollout.claims or rollout.outcome is not None:
+        if number >= newer[0] or not rollout.claims or rollout.outcome is not None:
             continue
         for run in rollout.runs_of(rollout.attempt):
             if run.end is not None:
@@ -283,15 +289,21 @@ def make_way(
                 collector.add(Observe(execution=run.execution))
                 known = False
             elif seen is not None:
-                _cancel_waiting(environment, rollout, seen, n, snapshot, collector)
+                _cancel_waiting(environment, rollout, seen, newer, snapshot, collector)
     return known
 
 
 def _cancel_waiting(
-    environment: Environment, rollout: Rollout, seen: Execution, newer: int, snapshot: Snapshot, collector: Collector
+    environment: Environment,
+    rollout: Rollout,
+    seen: Execution,
+    newer: tuple[int, str],
+    snapshot: Snapshot,
+    collector: Collector,
 ) -> None:
     if not seen.deploying and seen.judgment is not None:
-        _cancel(environment, rollout, seen.id, f"superseded by {newer}", "superseded", snapshot, collector)
+        reason = f"superseded by {newer[0]}"
+        _cancel(environment, rollout, seen.id, reason, "superseded", snapshot, collector, newer)
 
 
 def _cancel(
@@ -302,6 +314,7 @@ def _cancel(
     status: str,
     snapshot: Snapshot,
     collector: Collector,
+    newer: tuple[int, str] | None = None,
 ) -> None:
     if execution in snapshot.cancelled:
         return
@@ -313,5 +326,6 @@ def _cancel(
             execution=execution,
             reason=reason,
             status=status,
+            newer=newer,
         )
     )

@@ -2,10 +2,11 @@
 to state by deliveries that are claimed. No environment ever waits for one.
 
 Two sends of one message could arrive in the other order, so one follows another only when that has an answer or its claim's
-lease has passed. What is sent again after that depends on what the receiver can tell: see `Channel.target`.
+lease has passed, and none is sent where another was claimed since it was decided (docs/decisions/0026). What is sent again after
+that depends on what the receiver can tell: see `Channel.target`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from downwind.model.catalog import Environment, Registered
 from downwind.model.channels import Channel, CommitStatus
 from downwind.model.notice import FAILURES
 from downwind.reconcile import names
-from downwind.reconcile.facts import Snapshot
+from downwind.reconcile.facts import Fact, Snapshot
 from downwind.reconcile.news import News, Told, left_over, listed, read_news, read_told
 from downwind.reconcile.steps import Collector, Notify
 from downwind.timing import Timing
@@ -104,7 +105,7 @@ class _Delivery:
         elif newest and (now - told.claims[phase, newest].created).total_seconds() <= pause(newest, timing):
             self._wait(newest, collector)
         else:
-            collector.add(self._step(told, newest + 1))
+            collector.add(self._step(told, newest + 1, snapshot))
 
     def _told(self, n: int) -> Told:
         return self.told.get((n, self.channel.name), Told())
@@ -119,8 +120,9 @@ class _Delivery:
             return "it may have arrived, and the receiver cannot be asked; only a failure is sent again then"
         return None
 
-    def _step(self, told: Told, epoch: int) -> Notify:
+    def _step(self, told: Told, epoch: int, snapshot: Snapshot) -> Notify:
         unanswered = told.unanswered()
+        place = names.notices(self.registered.application.name, self.environment.name)
         return Notify(
             environment=self.environment.name,
             n=self.news.n,
@@ -133,6 +135,7 @@ class _Delivery:
             receipt=told.receipt(),
             look=bool(unanswered),
             since=min((claim.created for claim in unanswered), default=None),
+            known=claims_at(self.channel, self.news.n, self.news.commit, snapshot.under(place)),
         )
 
     def _wait(self, newest: int, collector: Collector) -> None:
@@ -155,6 +158,17 @@ class _Delivery:
             "phase": self.news.phase,
             "state": self.news.state,
         }
+
+
+def claims_at(channel: Channel, n: int, commit: str, facts: Iterable[Fact]) -> frozenset[str]:
+    """Names of the claims whose sends write where this one's does, of all that a channel's environment was told."""
+    claims = (fact for fact in facts if fact.body["kind"] == "notice-claim" and fact.body["channel"] == channel.name)
+    status = isinstance(channel.target, CommitStatus)
+    return frozenset(
+        claim.name
+        for claim in claims
+        if claim.body["n"] == n or (status and (claim.body.get("fields") or {}).get("commit") == commit)
+    )
 
 
 def pause(epoch: int, timing: Timing) -> float:

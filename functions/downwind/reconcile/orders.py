@@ -84,8 +84,8 @@ def orders_of_rollouts(
 
 
 def stopped_meanwhile(registered: Registered, environment: Environment, n: int, by: str, snapshot: Snapshot) -> bool:
-    """Was entry n held or cancelled by an order that came while its start was on its way? Asked between claim and post, of
-    what stands then: so whoever orders sees either that the start was claimed, or that it never happens."""
+    """Was entry n held or cancelled by an order that came while its start, or the way for it, was being made? Asked between claim
+    and post, of what stands then: so whoever orders sees either that the start was claimed, or that it never happens."""
     if is_stopped(standing_hold(registered.application, environment, snapshot), n, by):
         return True
     log = read_log(registered.application, environment, snapshot)

@@ -146,7 +146,8 @@ class SearchRollout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRollout:
-    """`status`: how a rollout that ends by this is to be called."""
+    """`status`: how a rollout that ends by this is to be called. `newer`: the entry that it makes way for, and who appended that;
+    None: an operator has ordered the cancel."""
 
     environment: str
     n: int
@@ -154,6 +155,7 @@ class CancelRollout:
     execution: str
     reason: str
     status: str = "superseded"
+    newer: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +177,7 @@ class Announce:
 class Notify:
     """Bring a channel's message of entry n to a state. Its facts stand under `prefix`, named by `phase`; `receipt` is what the
     channel gave for an earlier state. `look`: an earlier send may have arrived, ask the receiver first; `since`: that was
-    claimed then."""
+    claimed then. `known`: all claims of this message when it was decided."""
 
     environment: str
     n: int
@@ -188,6 +190,7 @@ class Notify:
     receipt: str | None = None
     look: bool = False
     since: datetime | None = None
+    known: frozenset[str] = frozenset()
 
 
 Step = (

@@ -1,5 +1,6 @@
 """What becomes of an older run when a newer entry is due."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ from downwind.reconcile import names
 from downwind.reconcile.steps import CancelRollout, Observe, TriggerRollout
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
-CANCEL = CancelRollout(environment="staging", n=5, attempt=0, execution="e1", reason="superseded by 6")
+CANCEL = CancelRollout(
+    environment="staging", n=5, attempt=0, execution="e1", reason="superseded by 6", newer=(6, "push")
+)
 TRIGGER = TriggerRollout(
     environment="staging",
     n=6,
@@ -84,6 +87,17 @@ def test_an_older_one_that_begins_to_wait_after_the_newer_was_claimed_is_cancell
     assert CANCEL in running.steps()
     running.change_environment("staging", on_newer="queue")
     assert CANCEL not in running.steps()
+
+
+def test_under_a_hold_no_way_is_made_for_what_the_hold_stops(running: Any) -> None:
+    running.claim(6, B)
+    running.execution("e1", 5, judgment="stage-1")
+    running.entry(7, A, by="operator", verb="hold", hold={"n": 7, "by": "operator", "who": "ann", "why": None})
+    assert CANCEL not in running.steps()
+    claim = {"attempt": 0, "epoch": 1, "commit": C, "bundle": "x", "parts": [], "by": "operator"}
+    running.rollout(8, "claim.0.1", kind="claim", **claim)
+    cancel = replace(CANCEL, reason="superseded by 8", newer=(8, "operator"))
+    assert cancel in running.steps(), "an order passes the hold"
 
 
 def test_the_newest_is_never_cancelled_for_itself(running: Any) -> None:

@@ -268,6 +268,21 @@ def test_the_newest_rollout_of_a_commit_has_its_status(told: Any) -> None:
     assert [n for n, *_ in due(told)] == [3, 2, 1], "a chat has one message for each"
 
 
+def test_what_is_known_of_a_message_when_it_is_decided(told: Any) -> None:
+    """What comes after that, before it is sent, is another's."""
+    told.channel(STATUS)
+    told.entry(2, A, by="request")
+    told.claim(2, A)
+    told.started(2, "e2")
+    told.notice(1, "ended.claim.1", "notice-claim", epoch=1, ago=100, fields={"commit": A})
+    told.notice(1, "ended.failed.1", "notice-failed", epoch=1, reason="503")
+    told.notice(3, "ended.claim.1", "notice-claim", epoch=1, ago=100, fields={"commit": B})
+    place = names.notices_of("shop", "staging", 1)
+    assert only(told).known == {f"{place}ops/ended.claim.1"}, "the same commit has the same status"
+    told.channel(SLACK)
+    assert next(step.known for step in told.steps() if isinstance(step, Notify)) == frozenset()
+
+
 # What never starts.
 
 
