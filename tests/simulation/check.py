@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.operators import STRANGER
+from tests.simulation.check_notices import notices
+from tests.simulation.check_orders import orders
 from tests.simulation.outside import Letter
-from tests.simulation.shop import FROZEN, MALFORMED
+from tests.simulation.recorded import START, claimed_of, log_of, outcomes_of
+from tests.simulation.shop import MALFORMED
 from tests.simulation.spinnaker import Applied
 
 from downwind.model.execution import read_execution
 from downwind.perform import look
-from downwind.reconcile import names
 from downwind.reconcile.facts import Snapshot, decode_body
 from downwind.reconcile.steps import FindBuilds, Observe, Record, RenderBundle, ResolveImage, SearchRollout
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 KINDS = ("double", "backward", "lost", "stuck", "parked_wrongly", "forbidden", "error")
 Found = tuple[str, str]
-START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-"""When every history begins."""
-START_SECONDS = START.timestamp()
 
 
 def violations(history: "History") -> list[Found]:
@@ -34,7 +32,7 @@ def violations(history: "History") -> list[Found]:
     found += _parked(history)
     found += _requests(history)
     for application in history.kind.applications():
-        logs = {environment: _log(history, application, environment) for environment in history.kind.environments}
+        logs = {environment: log_of(history, application, environment) for environment in history.kind.environments}
         found += _order(history, application, logs["staging"])
         for environment, log in logs.items():
             found += _environment(history, application, environment, log)
@@ -42,7 +40,8 @@ def violations(history: "History") -> list[Found]:
             found += _promoted(history, application, logs)
     found += _open(history)
     found += _announced(history)
-    found += _orders(history)
+    found += orders(history)
+    found += notices(history)
     return found
 
 
@@ -63,87 +62,9 @@ def _cluster(history: "History") -> Iterator[Found]:
 
 def _retried(history: "History", applied: Applied) -> bool:
     """An operator has ordered that number once more."""
-    log = _log(history, applied.application, applied.environment)
+    log = log_of(history, applied.application, applied.environment)
     orders = [entry for entry in log if entry.get("verb") == "retry" and entry["target"] == applied.sequence]
     return any(applied.attempt >= entry["attempt"] for entry in orders)
-
-
-def _orders(history: "History") -> Iterator[Found]:
-    """Nobody who is not listed gets anything done; automation starts nothing that it has claimed on a held environment, and
-    begins nothing while a window is frozen (the next attempt of what began before goes on)."""
-    for sent in history.operators.sent:
-        if sent.who == STRANGER and sent.ended not in {None, "forbidden"}:
-            yield "forbidden", f"order {sent.asked.id} of {sent.who}: {sent.ended}"
-    ledger = history.stores["ledger"]
-    for each in [*ledger.peek("environment/"), *ledger.peek("all/"), *ledger.peek("event/")]:
-        if each.data and STRANGER.encode() in each.data:
-            yield "forbidden", f"{each.name} names {STRANGER}"
-    for application in history.kind.applications():
-        for environment in history.kind.environments:
-            yield from _automation(history, application, environment)
-
-
-def _automation(history: "History", application: str, environment: str) -> Iterator[Found]:
-    log = {entry["n"]: entry for entry in _log(history, application, environment)}
-    prefix = names.rollouts(application, environment)
-    claims: dict[tuple[int, int], list[float]] = {}
-    for each in history.stores["ledger"].peek(prefix):
-        body = decode_body(each.name, each.data or b"")
-        if body["kind"] == "claim":
-            claims.setdefault((body["n"], body["attempt"]), []).append(seconds_of(each.created))
-    for document in history.spinnaker.executions.values():
-        ours = document["trigger"]["downwind"]
-        if (ours["application"], ours["environment"]) != (application, environment):
-            continue
-        entry = log.get(int(ours["sequence"]))
-        began = document["buildTime"] / 1000 - START_SECONDS - history.skew
-        if entry is None or entry["by"] not in {"push", "promotion", "on_failure"}:
-            continue
-        retries = [
-            each["attempt"] for each in log.values() if each.get("verb") == "retry" and each["target"] == entry["n"]
-        ]
-        if retries and int(ours["attempt"]) >= min(retries):
-            continue  # an operator's
-        first = min(claims.get((entry["n"], int(ours["attempt"])), [began]))
-        held = [each for each in _holds(history, application, environment) if each[0] < first and began < each[1]]
-        if any(each[2] != entry["n"] for each in held):
-            yield "forbidden", f"{application}/{environment} {entry['n']} was claimed and started while it was held"
-        frozen = history.kind.freeze and environment == "staging" and entry.get("verb") != "rollback"
-        begun = min(claims.get((entry["n"], 0), [began]))
-        if frozen and FROZEN[0] + 1 < begun and began < FROZEN[1] - 1:
-            yield "forbidden", f"{application}/{environment} {entry['n']} was started in a freeze window"
-
-
-def _holds(history: "History", application: str, environment: str) -> list[tuple[float, float, int | None]]:
-    """From, until, and the entry that held: of the environment's log, and of everything."""
-    found: list[tuple[float, float, int | None]] = []
-    begin: tuple[float, int] | None = None
-    for entry in _log(history, application, environment):
-        hold = entry.get("hold")
-        if hold is not None and begin is None:
-            begin = (entry["appended"], entry["n"])
-        elif hold is None and begin is not None:
-            found.append((begin[0], entry["appended"], begin[1]))
-            begin = None
-    if begin is not None:
-        found.append((begin[0], float("inf"), begin[1]))
-    since: float | None = None
-    for each in reversed(history.stores["ledger"].peek("all/hold/")):
-        body = decode_body(each.name, each.data or b"")
-        if body["verb"] == "hold":
-            since = seconds_of(each.created) if since is None else since
-        elif since is not None:
-            found.append((since, seconds_of(each.created), None))
-            since = None
-    if since is not None:
-        found.append((since, float("inf"), None))
-    return found
-
-
-def is_held(history: "History", environment: str | None) -> bool:
-    """Does the shop's environment hold, or everything (None)?"""
-    holds = _holds(history, "shop", environment or history.kind.environments[0])
-    return any(until == float("inf") and (number is None) == (environment is None) for _, until, number in holds)
 
 
 def _order(history: "History", application: str, log: list[dict[str, Any]]) -> Iterator[Found]:
@@ -157,7 +78,7 @@ def _order(history: "History", application: str, log: list[dict[str, Any]]) -> I
         past = [
             index
             for index, move in enumerate(states)
-            if move.object == entry["object"] and move.at <= entry["appended"] and index > at.get(ref, -1)
+            if move.object == entry["object"] and move.at <= entry["created"] and index > at.get(ref, -1)
         ]
         if not past:
             yield "backward", f"{application} entry {entry['n']} brings {ref} back to {entry['commit'][:7]}"
@@ -188,13 +109,13 @@ def _environment(history: "History", application: str, environment: str, log: li
     passed = max((entry["newest_release"] for entry in log if entry.get("verb") == "resume"), default=0)
     if newest["n"] < passed:
         return
-    outcomes = _outcomes(history, application, environment)
+    outcomes = outcomes_of(history, application, environment)
     outcome = outcomes.get(newest["n"])
     if outcome is None:
         yield "lost", f"{where} {newest['n']} is the newest that is complete, and has no outcome"
         return
     yield from _truth(history, application, environment, newest["n"], outcome)
-    for number in _claimed(history, application, environment) - outcomes.keys():
+    for number in claimed_of(history, application, environment) - outcomes.keys():
         yield "stuck", f"{where} {number} was claimed and has no outcome"
 
 
@@ -204,7 +125,7 @@ def _brings(entry: dict[str, Any]) -> bool:
 
 def unadmitted(history: "History") -> bool:
     """Is there a tip that is not in the log?"""
-    return any(_unadmitted(history, _log(history, each, "staging")) for each in history.kind.applications())
+    return any(_unadmitted(history, log_of(history, each, "staging")) for each in history.kind.applications())
 
 
 def _unadmitted(history: "History", log: list[dict[str, Any]]) -> list[str]:
@@ -245,7 +166,7 @@ def _went_wrong(run: Any) -> bool:
 
 def _promoted(history: "History", application: str, logs: dict[str, list[dict[str, Any]]]) -> Iterator[Found]:
     """The newest success upstream was taken, but nothing that upstream was rolled back from, and no rollback."""
-    outcomes = _outcomes(history, application, "staging")
+    outcomes = outcomes_of(history, application, "staging")
     rolled_back = max((entry["n"] for entry in logs["staging"] if entry.get("verb") == "rollback"), default=0)
     good = [
         entry["n"]
@@ -276,6 +197,8 @@ def _announced(history: "History") -> Iterator[Found]:
     ledger = history.stores["ledger"]
     for each in [*ledger.peek("release/"), *ledger.peek("environment/"), *ledger.peek("event/")]:
         folder, _, leaf = each.name.rpartition("/")
+        if "/notice/" in folder:
+            continue  # `notices` looks at those
         if leaf.startswith("parked.") and history.marker_lost:
             continue  # found in its own minute of the hour
         if leaf.startswith(("completed", "blocked.", "started.", "outcome", "parked.")) and each.name not in told:
@@ -292,7 +215,7 @@ def _requests(history: "History") -> Iterator[Found]:
             yield "lost", f"request {letter.message.id} was never recorded"
             continue
         body = json.loads(letter.message.data)
-        log = _log(history, body["application"], body["environment"])
+        log = log_of(history, body["application"], body["environment"])
         entries = [entry["n"] for entry in log if entry.get("request") == body["id"]]
         if len(entries) != 1:
             yield "double" if entries else "lost", f"request {body['id']} became entries {entries}"
@@ -320,41 +243,9 @@ def due_now(history: "History") -> list[str]:
     return found
 
 
-def seconds_of(moment: datetime) -> float:
-    return moment.timestamp() - START_SECONDS
-
-
 def is_recorded(history: "History", letter: Letter) -> bool:
     """Recorded, ignored or parked stands beside the event before the acknowledgement."""
     if letter.kind == "execution":
         return True
     standing = {each.name.removeprefix(letter.event) for each in history.stores["ledger"].peek(letter.event)}
     return bool(standing & {"recorded", "ignored", "parked.0"})
-
-
-def _log(history: "History", application: str, environment: str) -> list[dict[str, Any]]:
-    """Oldest first, with the moment in the history at which each was appended."""
-    found = []
-    for each in history.stores["ledger"].peek(names.log(application, environment)):
-        body = dict(decode_body(each.name, each.data or b""))
-        found.append({**body, "appended": seconds_of(each.created)})
-    return found[::-1]
-
-
-def _outcomes(history: "History", application: str, environment: str) -> dict[int, dict[str, Any]]:
-    """Of each rollout the newest: a retry has one of its own."""
-    found: dict[int, dict[str, Any]] = {}
-    for each in history.stores["ledger"].peek(names.rollouts(application, environment)):
-        body = dict(decode_body(each.name, each.data or b""))
-        if body["kind"] == "outcome" and body["attempt"] >= found.get(int(body["n"]), body)["attempt"]:
-            found[int(body["n"])] = body
-    return found
-
-
-def _claimed(history: "History", application: str, environment: str) -> set[int]:
-    found = set()
-    for each in history.stores["ledger"].peek(names.rollouts(application, environment)):
-        body = decode_body(each.name, each.data or b"")
-        if body["kind"] == "claim":
-            found.add(int(body["n"]))
-    return found

@@ -1,7 +1,7 @@
 """One history: a day of pushes and faults, then quiet, then what must hold. Everything in it follows from the seed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from random import Random
@@ -13,12 +13,13 @@ from tests.simulation.fate import Fate, Rates
 from tests.simulation.operators import Operators
 from tests.simulation.outside import Letter, Outside, PubSub
 from tests.simulation.ports import Points, Port, SimulatedStore
+from tests.simulation.receivers import Receivers
+from tests.simulation.recorded import START, is_held
 from tests.simulation.scheduler import Scheduler, Worker
 from tests.simulation.shop import KINDS, MALFORMED, REPOSITORY, SHORT_KINDS, TOPICS, TRIGGER, Kind, pipeline
 from tests.simulation.spinnaker import Spinnaker
 
 from downwind.adapters.memory_builds import MemoryBuilds
-from downwind.adapters.memory_notifier import MemoryNotifier
 from downwind.adapters.memory_publisher import MemoryPublisher
 from downwind.adapters.memory_registry import MemoryRegistry
 from downwind.adapters.memory_repository import MemoryRepository
@@ -67,8 +68,10 @@ class History:
         self.tiny = self.short and seed % 8 != 0
         """Most days are short, so that there can be many: one push or two, one environment, little noise."""
         self.kind = kind or random.choice(SHORT_KINDS if self.short else KINDS)
-        self.on_call = fate is None and not self.tiny and random.random() < 0.3
-        rates = Rates(dies=0.25) if self.on_call else Rates()
+        self.on_call = fate is None and (self.kind.judged or not self.tiny) and random.random() < 0.3
+        rates = Rates(dies=0.4) if self.kind.acts_on_failure else Rates(dies=0.25) if self.on_call else Rates()
+        if self.kind.notify:
+            rates = replace(rates, point=0.03)  # a message is sent at few of the points
         self.fate = fate or Fate(random, rates, gentle="doubles" in off)
         self.scheduler = Scheduler()
         self.points = Points(self.scheduler, self.fate)
@@ -76,7 +79,7 @@ class History:
         self.two_revisions = not calm and random.random() < 0.5
         self.skew = 0.0 if calm else random.choice((0.0, 30.0, -30.0, 240.0, -240.0))
         self.publisher = MemoryPublisher()
-        self.notifier = MemoryNotifier()
+        self.notifier = Receivers(self.points)
         self.pubsub = PubSub(self.scheduler, self.fate, self.publisher, self.clock)
         self.pubsub.handle = self._handle
         self.outside = Outside(
@@ -97,6 +100,7 @@ class History:
             off=off,
             skew=self.skew,
             serial=calm or random.random() < 0.7,
+            first_lives=self.kind.acts_on_failure,
         )
         self.stores = {
             name: SimulatedStore(self.points, name, self.clock) for name in ("ledger", "work", "catalog", "bundles")
@@ -115,7 +119,7 @@ class History:
         self._set_up()
 
     def clock(self) -> datetime:
-        return check.START + timedelta(seconds=self.scheduler.now)
+        return START + timedelta(seconds=self.scheduler.now)
 
     def _world(self) -> World:
         outside = self.outside
@@ -131,7 +135,7 @@ class History:
             renderer=PlainRenderer(),
             pipelines=Port(self.points, "pipelines", self.spinnaker, effects=("start",)),
             publisher=Port(self.points, "publisher", self.publisher),
-            notifier=Port(self.points, "notifier", self.notifier, effects=("send",)),
+            notifier=self.notifier,
             deck=None,
             timing=CLOUD_TIMING,
             monotonic=lambda: self.scheduler.now,
@@ -144,7 +148,7 @@ class History:
         outside.builds.add_trigger(TRIGGER)
         for application in self.kind.applications():
             for environment in self.kind.environments:
-                self.spinnaker.save(pipeline(application, environment))
+                self.spinnaker.save(pipeline(application, environment, judged=self.kind.judged))
         catalog, ledger = _applied(self.kind)
         self.stores["catalog"].restore(catalog)
         self.stores["ledger"].restore(ledger)
@@ -211,6 +215,8 @@ class History:
         horizon = self.random.choice((300.0, 420.0, 600.0))
         if self.short:
             horizon = 290.0 if self.on_call else 100.0 if self.tiny else 150.0
+            if self.kind.acts_on_failure or self.kind.notify:
+                horizon += 110.0  # to the ends of rollouts
         minutes = 1
         while minutes * PERIOD < horizon:
             self.scheduler.run(minutes * PERIOD)
@@ -236,6 +242,10 @@ class History:
         pushes = (
             random.choice((1, 1, 2)) if self.tiny else random.randrange(1, 3) if self.short else random.randrange(2, 5)
         )
+        if self.kind.acts_on_failure:
+            # What fails can be rolled back only where another has succeeded: the next push comes then.
+            self.spinnaker.on_first = partial(after, 1.0, outside.push, refs[0])
+            after(130 + random.random() * 60, self._deploy)
         for _ in range(pushes):
             after(at, outside.push, random.choice(refs), random.random() < 0.12)
             at += random.choice((0.3, 2.0, 20.0, 90.0))
@@ -262,6 +272,11 @@ class History:
 
     def _order(self) -> None:
         self.operators.any_order(self.kind.environments, self.outside.commits)
+
+    def _deploy(self) -> None:
+        """An order passes a freeze window, and what comes of it may fail there."""
+        if self.outside.commits:
+            self.operators.order("deploy", "staging", commit=self.random.choice(self.outside.commits))
 
     def _request(self) -> None:
         if self.outside.commits:
@@ -298,7 +313,7 @@ class History:
                 self.lost_markers = 0
                 self._jump_to_patrol()  # a push that nobody announced, work that no marker tells of
                 self._to_the_end()
-            held = any(check.is_held(self, environment) for environment in (None, *self.kind.environments))
+            held = any(is_held(self, environment) for environment in (None, *self.kind.environments))
             if not held and not self._parked():
                 return
 
@@ -322,7 +337,7 @@ class History:
     def _resume_all(self) -> None:
         """In the end nobody holds anything."""
         for environment in (None, *self.kind.environments):
-            while check.is_held(self, environment):
+            while is_held(self, environment):
                 sent = self.operators.order("resume", environment)
                 while sent.ended is None or self.scheduler.workers:
                     moment = self.scheduler.next_at

@@ -342,4 +342,53 @@ MUTANTS = (
         old="            if announce.publish(self.world.publisher, step.type, step.fact)\n",
         new="            if announce.publish(self.world.publisher, step.type, step.fact) or True\n",
     ),
+    # holds and notices
+    Mutant(
+        name="automation starts under a hold",
+        path=R + "due.py",
+        old="    if is_stopped(hold, entry.n, entry.by):",
+        new="    if hold is not None and is_stopped(None, entry.n, entry.by):",
+    ),
+    Mutant(
+        name="automation makes way under a hold",
+        path=R + "follow.py",
+        old="            if not is_stopped(hold, *newer):",
+        new="            if newer:",
+    ),
+    Mutant(
+        name="a failure under a hold is acted upon",
+        path=R + "failures.py",
+        old="    if not failed_deploying(failed) or (hold is not None and hold.n is not None):",
+        new="    if not failed_deploying(failed):",
+    ),
+    Mutant(
+        name="an automatic rollback waits for a freeze window",
+        path=R + "follow.py",
+        old='    if by not in {"push", "promotion"}:',
+        new='    if by not in {"push", "promotion", "on_failure"}:',
+    ),
+    Mutant(
+        name="a freeze window stops nothing",
+        path=R + "follow.py",
+        old='    if by not in {"push", "promotion"}:',
+        new='    if by not in {"promotion"}:',
+    ),
+    Mutant(
+        name="a notice that was claimed is sent whatever happened meanwhile",
+        path=P + "notify.py",
+        old="    if _others(world, registered, step):",
+        new="    if _others(world, registered, step) & step.known:",
+    ),
+    Mutant(
+        name="a notice does not wait for the one before it",
+        path=R + "notices.py",
+        old="        if under_way or (newest and snapshot.tick is None):",
+        new="        if newest and snapshot.tick is None:",
+    ),
+    Mutant(
+        name="a notice of an unknown end is sent without a look",
+        path=R + "notices.py",
+        old="            look=bool(unanswered),",
+        new="            look=False,",
+    ),
 )

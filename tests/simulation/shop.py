@@ -24,6 +24,7 @@ kind: Application
 name: NAME
 repository: {address: REPOSITORY, also: [projects/acme/repos/shop]}
 BUILD
+NOTIFY
 images:
   - {name: IMAGE, tag: "{commit}"}
 manifests: {path: "deploy/{environment}"}
@@ -48,9 +49,14 @@ _PRODUCTION = """
     operators: [ann@acme.example]
     SOAK
 """
-FREEZE = "{cron: '2 9 * * *', lasts: 3m, timezone: UTC}"
-FROZEN = (120.0, 300.0)
-"""Seconds of the history: it begins at nine."""
+NOTIFY = """
+notify:
+  - {name: commits, to: commit-status, credentials: github}
+  - {name: releases, to: slack, channel: C0123456789, credentials: slack}
+  - {name: team, to: teams, credentials: teams}
+  - {name: ops, to: mail, server: "smtp.acme.example:587", sender: downwind@acme.example, recipients: [sre@acme.example]}
+"""
+"""One of each sort: the newest of a place counts, it can be asked, it cannot be asked, the receiver drops a repeat."""
 MALFORMED = b'{"verb": "deploy", "application": '
 _MANIFEST = json.dumps(
     {
@@ -72,8 +78,12 @@ class Kind:
     patterns: str = MAIN
     on_newer: str = "cancel_waiting"
     on_failure: str = "nothing"
-    freeze: str = ""
+    frozen: tuple[int, int] | None = None
+    """Staging's freeze window, from this minute of the history to that one."""
     soak: str = ""
+    notify: str = ""
+    judged: bool = False
+    """A person has to answer in staging too."""
     environments: tuple[str, ...] = ("staging", "production")
     second: bool = False
     """Another application lives in the same repository, of the same builds and images."""
@@ -81,6 +91,19 @@ class Kind:
     @property
     def starts(self) -> bool:
         return "start: true" in self.build
+
+    @property
+    def acts_on_failure(self) -> bool:
+        """There has to be something that succeeds, and something that fails."""
+        return self.on_failure != "nothing"
+
+    @property
+    def freeze(self) -> str:
+        """It begins at nine."""
+        if self.frozen is None:
+            return ""
+        begin, end = self.frozen
+        return f"freeze: [{{cron: '{begin} 9 * * *', lasts: {end - begin}m, timezone: UTC}}]"
 
     @property
     def tagged(self) -> bool:
@@ -100,6 +123,7 @@ class Kind:
             "ON_NEWER": self.on_newer,
             "ON_FAILURE": self.on_failure,
             "FREEZE": self.freeze,
+            "NOTIFY": self.notify,
             "SOAK": self.soak,
         }
         text = _CATALOG + (_PRODUCTION if "production" in self.environments else "")
@@ -118,8 +142,11 @@ KINDS = (
         patterns='"refs/tags/v*", "refs/heads/release/*"',
         refs=("refs/tags/v1", "refs/tags/v2", "refs/heads/release/a"),
     ),
-    Kind(name="holds on failure", on_failure="hold", freeze=f"freeze: [{FREEZE}]"),
-    Kind(name="rolls back on failure", on_failure="rollback", soak="for: 2m"),
+    Kind(name="holds on failure", on_failure="hold", frozen=(2, 5)),
+    Kind(name="rolls back on failure", on_failure="rollback"),
+    Kind(name="rolls back in a freeze", on_failure="rollback", frozen=(2, 5), soak="for: 2m"),
+    Kind(name="tells people", notify=NOTIFY),
+    Kind(name="waits for people", judged=True),
     Kind(name="two in one repository", second=True),
 )
 
@@ -130,8 +157,8 @@ def files() -> dict[str, bytes]:
     return {f"deploy/{environment}/shop.json": _MANIFEST for environment in ("staging", "production")}
 
 
-def pipeline(application: str, environment: str) -> dict[str, Any]:
-    """As pipelines/ has it, as far as anybody here looks: precondition, fence, judgment in production, deploy."""
+def pipeline(application: str, environment: str, *, judged: bool) -> dict[str, Any]:
+    """As pipelines/ has it, as far as anybody here looks: precondition, fence, judgment in production (or everywhere), deploy."""
     fence = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -144,7 +171,7 @@ def pipeline(application: str, environment: str) -> dict[str, Any]:
     stages: list[dict[str, Any]] = [
         {"refId": "1", "type": "checkPreconditions"},
         {"refId": "2", "type": "deployManifest", "source": "text", "manifests": [fence]},
-        *([{"refId": "3", "type": "manualJudgment"}] if environment == "production" else []),
+        *([{"refId": "3", "type": "manualJudgment"}] if judged or environment == "production" else []),
         {"refId": "4", "type": "deployManifest", "source": "artifact"},
     ]
     expected = {

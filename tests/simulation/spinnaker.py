@@ -4,7 +4,7 @@ at once, ends announced twice or never (facts: real-spinnaker). The policy is th
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from tests.simulation.fate import Fate
 from tests.simulation.scheduler import Scheduler
@@ -34,10 +34,21 @@ class Applied:
     at: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What Downwind told a run to do. `what`: why it is cancelled, or how it is judged."""
+
+    verb: Literal["cancel", "judge"]
+    execution: str
+    what: str
+    at: float
+
+
 class Spinnaker(MemoryPipelines):
     """`ports.Pipelines` for the workers; runs go on by the scheduler's time. `tell` publishes what Echo would.
 
     `off`: layers taken away. `skew`: seconds by which Orca's clock differs from the store's. `serial`: limitConcurrent.
+    `first_lives`: no run dies before something was deployed.
     """
 
     def __init__(
@@ -50,6 +61,7 @@ class Spinnaker(MemoryPipelines):
         off: frozenset[str] = frozenset(),
         skew: float = 0.0,
         serial: bool = True,
+        first_lives: bool = False,
     ) -> None:
         super().__init__(lambda: clock() + timedelta(seconds=skew))
         self.scheduler = scheduler
@@ -57,8 +69,12 @@ class Spinnaker(MemoryPipelines):
         self.tell = tell
         self.off = off
         self.serial = serial
+        self.first_lives = first_lives
+        self.on_first: Callable[[], object] | None = None
+        """Is called when something has been deployed for the first time."""
         self.cluster: dict[tuple[str, str], dict[str, Any]] = {}
         self.applied: list[Applied] = []
+        self.commands: list[Command] = []
         self.spare = 0
         self.answer_judgments = True
 
@@ -79,6 +95,7 @@ class Spinnaker(MemoryPipelines):
         return [] if "search" in self.off else super().search(application, correlation_id, since)
 
     def cancel(self, execution_id: str, reason: str) -> None:
+        self.commands.append(Command(verb="cancel", execution=execution_id, what=reason, at=self.scheduler.now))
         super().cancel(execution_id, reason)
         self._ended(execution_id)
 
@@ -158,6 +175,7 @@ class Spinnaker(MemoryPipelines):
 
     def judge(self, execution: Execution, decision: str) -> None:
         """Through Gate, by an operator's order."""
+        self.commands.append(Command(verb="judge", execution=execution.id, what=decision, at=self.scheduler.now))
         waiting = read_execution(self.executions[execution.id]).judgment
         if waiting is None:
             raise Refused(f"no judgment of execution {execution.id} waits for an answer")
@@ -182,7 +200,7 @@ class Spinnaker(MemoryPipelines):
         self._deploy_soon(identifier)
 
     def _deploy_soon(self, identifier: str) -> None:
-        if self.fate.chance(self.fate.rates.dies):
+        if self._dies():
             self._end(self.executions[identifier], "TERMINAL")
             self._say(identifier, "dies between its stages")
             self._ended(identifier)
@@ -200,12 +218,16 @@ class Spinnaker(MemoryPipelines):
             self._say(identifier, "is refused by the guard")
             self.fail_stage(identifier, "4", refusal)
         else:
+            dies = self._dies()
             self._apply(identifier)
-            if self.fate.chance(self.fate.rates.dies):
+            if dies:
                 self.fail_stage(identifier, "4", "reported as failed after it was applied")
             else:
                 self.advance(identifier)
         self._ended(identifier)
+
+    def _dies(self) -> bool:
+        return bool(self.applied or not self.first_lives) and self.fate.chance(self.fate.rates.dies)
 
     def restart(self, identifier: str) -> None:
         """A person restarts the main stage of a finished run alone: Orca runs past every stage before it."""
@@ -218,6 +240,8 @@ class Spinnaker(MemoryPipelines):
     def _apply(self, identifier: str) -> None:
         ours = self.executions[identifier]["trigger"]["downwind"]
         self._say(identifier, "deploys")
+        if not self.applied and self.on_first is not None:
+            self.on_first()
         self.applied.append(
             Applied(
                 application=ours["application"],

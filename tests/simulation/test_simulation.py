@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,13 @@ from tests.simulation.fate import Written
 from tests.simulation.history import History
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.run import play_one, run, trace_hash
-from tests.simulation.shop import SHORT_KINDS
-from tests.simulation.spinnaker import Applied
+from tests.simulation.shop import SHORT_KINDS, Kind
+from tests.simulation.spinnaker import Applied, Command
 from tests.simulation.story import tell
+
+from downwind.ports import NewObject
+from downwind.reconcile import names
+from downwind.reconcile.facts import encode_body
 
 ROOT = Path(__file__).parents[2]
 PURE = ("events", "model", "reconcile", "render", "perform")
@@ -88,6 +93,60 @@ def test_what_did_not_happen_is_found() -> None:
     assert "lost" in {kind for kind, _ in violations(history)}
     history.outside.push(history.kind.refs[0])
     assert any("the tip of refs/heads/main" in text for _, text in violations(history))
+
+
+def kind_of(name: str) -> Kind:
+    return next(kind for kind in SHORT_KINDS if kind.name == name)
+
+
+def forbidden(history: History) -> list[str]:
+    return [text for kind, text in violations(history) if kind == "forbidden"]
+
+
+def test_what_automation_must_not_do_under_a_hold_is_found() -> None:
+    history = History(0, fate=Written({}), kind=kind_of("waits for people"))
+    history.spinnaker.answer_judgments = False
+    for _ in range(2):
+        history.outside.push(history.kind.refs[0])
+        history.scheduler.run(history.scheduler.now + 250)
+    first, second = history.spinnaker.executions
+    assert [each.what for each in history.spinnaker.commands] == ["superseded by 2"]
+    assert forbidden(history) == []
+    history.operators.order("hold", "staging")
+    history.scheduler.run(history.scheduler.now + 10)
+    now, commands = history.scheduler.now, history.spinnaker.commands
+    commands.append(Command(verb="cancel", execution=first, what="superseded by 2", at=now))
+    assert forbidden(history) == [], "its reason stood before the hold"
+    commands[:] = [Command(verb="judge", execution=second, what="continue", at=now)]
+    assert forbidden(history) == ["shop/staging 2: automation answered a judgment: continue"]
+    commands[:] = [Command(verb="cancel", execution=second, what="superseded by 4", at=now)]
+    assert "for no reason that is written down" in forbidden(history)[0]
+    name = names.rollout("shop", "staging", 2) + "cancel.0"
+    body = {"kind": "cancel", "n": 2, "attempt": 0, "execution": second, "reason": "superseded by 4"}
+    history.stores["ledger"].put(NewObject(name=name, data=encode_body(body)))
+    commands[:] = [Command(verb="cancel", execution=second, what="superseded by 4", at=now + 1)]
+    assert forbidden(history) == ["shop/staging 2 was cancelled for 4 while it was held"]
+    commands.clear()
+    entry = {"kind": "entry", "n": 4, "by": "on_failure", "verb": "rollback", "commit": None, "hold": {"n": 4}}
+    history.stores["ledger"].put(NewObject(name=names.entry("shop", "staging", 4), data=encode_body(entry)))
+    assert forbidden(history) == ["shop/staging 4: automation appended a rollback while it was held"]
+
+
+def test_a_message_that_is_missing_doubled_or_stale_is_found() -> None:
+    history = History(0, fate=Written({}), kind=kind_of("tells people"))
+    history.outside.push(history.kind.refs[0])
+    history.settle()
+    assert violations(history) == []
+    standing = list(history.notifier.arrived)
+    assert sorted(each.channel for each in standing) == ["commits", "ops", "releases", "team"]
+    for index, message in enumerate(standing):
+        history.notifier.arrived[:] = [*standing[:index], *standing[index + 1 :]]
+        assert [kind for kind, _ in violations(history)] == ["lost"], message.channel
+        if message.channel in {"releases", "team"}:
+            history.notifier.arrived[:] = [*standing, replace(message, place=f"{message.place} again".strip())]
+            assert [kind for kind, _ in violations(history)] == ["double"], message.channel
+        history.notifier.arrived[:] = [*standing[:index], replace(message, states=["started"]), *standing[index + 1 :]]
+        assert [kind for kind, _ in violations(history)] == ["lost"], message.channel
 
 
 def test_a_story_tells_the_faults_and_the_end() -> None:
