@@ -30,6 +30,26 @@ def test_a_worker_that_stalls_into_a_freeze_window_starts_nothing(new_shop: Any)
     assert len(shop.executions("staging")) == 1
 
 
+def test_a_claim_that_came_to_stand_in_a_freeze_window_starts_nothing_there(new_shop: Any) -> None:
+    """Stopped within the very call that creates it, for less than what counts as late."""
+    shop = new_shop(("pipeline: {application: shop, name: deploy-staging}\n", SHORT))
+    commit = shop.push()
+    shop.memory.clock.advance(100)
+
+    def slow(method: str, name: str) -> None:
+        if method == "create" and name.endswith("/claim.0.1"):
+            shop.memory.ledger.fail = None
+            shop.memory.clock.advance(25)
+
+    shop.memory.ledger.fail = slow
+    shop.build(commit)
+    assert shop.executions("staging") == []
+    shop.tick(2)
+    assert shop.executions("staging") == []
+    shop.tick(4)
+    assert len(shop.executions("staging")) == 1
+
+
 def test_a_worker_that_reads_and_stalls_claims_nothing(shop: Any) -> None:
     commit = shop.push()
     stall(shop, "repository", "tree", 40)

@@ -12,7 +12,7 @@ from downwind.perform.moment import Moment, drop_if_late
 from downwind.perform.world import World
 from downwind.reconcile import names
 from downwind.reconcile.facts import NewFact, Snapshot
-from downwind.reconcile.follow import started_body
+from downwind.reconcile.follow import frozen, started_body
 from downwind.reconcile.log import RELEASES
 from downwind.reconcile.orders import stopped_meanwhile
 from downwind.reconcile.rollouts import Rollout, read_rollouts
@@ -195,7 +195,7 @@ class Effects:
                     lambda: self._stopped(step.environment, step.n, step.by),
                 ]
             )
-            if stopped:
+            if stopped or self._frozen(step, claim.name):
                 return
             if config is None:
                 raise Refused(
@@ -237,6 +237,11 @@ class Effects:
         for facts, _ in ledger.load(self.world.ledger, queries):
             self.snapshot.add(facts)
         return stopped_meanwhile(self.registered, environment, n, by, self.snapshot)
+
+    def _frozen(self, step: TriggerRollout, claim: str) -> bool:
+        """Had a freeze window opened when the claim came to stand? What was started before goes on, with its next attempts."""
+        environment, created = self._environment(step.environment), self.snapshot.facts[claim].created
+        return step.attempt == 0 and frozen(environment, step.by, created) is not None
 
     def _rollout(self, step: TriggerRollout) -> Rollout:
         environment = self._environment(step.environment)
