@@ -81,6 +81,8 @@ class _Seen:
     phases: int
     unanswered: int
     """claims of which nobody knows what became of them"""
+    given_up: bool
+    """because one of them may have arrived"""
 
     @classmethod
     def of(
@@ -96,6 +98,7 @@ class _Seen:
             states=tuple(state for each, state in history.notifier.shown(channel.name) if each == identifier),
             phases=len({phase for phase, _ in claims}),
             unanswered=len(claims - answers),
+            given_up=any(body["kind"] == "notice-dropped" and "may have arrived" in body["reason"] for body in mine),
         )
 
     def wrong(self, channel: Channel, state: str) -> Found | None:
@@ -107,6 +110,6 @@ class _Seen:
         spare = 0 if target.asked else self.unanswered
         if len(self.states) > self.phases + spare:
             return "double", f"was told {list(self.states)}"
-        if not found[state] and not (spare and state not in FAILURES):
+        if not found[state] and not (self.given_up and state not in FAILURES):
             return "lost", f"was told {list(self.states)}"
         return None

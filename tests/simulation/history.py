@@ -101,6 +101,7 @@ class History:
             skew=self.skew,
             serial=calm or random.random() < 0.7,
             first_lives=self.kind.acts_on_failure,
+            slow=self.kind.judged,
         )
         self.stores = {
             name: SimulatedStore(self.points, name, self.clock) for name in ("ledger", "work", "catalog", "bundles")
@@ -246,6 +247,10 @@ class History:
             # What fails can be rolled back only where another has succeeded: the next push comes then.
             self.spinnaker.on_first = partial(after, 1.0, outside.push, refs[0])
             after(130 + random.random() * 60, self._deploy)
+            if random.random() < 0.3:
+                after(125, self.operators.order, "hold", "staging")
+        elif self.kind.judged:
+            after(30 + random.random() * 40, self.operators.order, "hold", "staging")
         for _ in range(pushes):
             after(at, outside.push, random.choice(refs), random.random() < 0.12)
             at += random.choice((0.3, 2.0, 20.0, 90.0))

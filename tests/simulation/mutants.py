@@ -69,8 +69,8 @@ MUTANTS = (
     Mutant(
         name="a part that failed counts as done",
         path=P + "reconciler.py",
-        old="    if all(wait.closed for wait in due.waits) and not due.steps and not unheard:",
-        new="    if all(wait.closed for wait in due.waits) and not unheard:",
+        old="    if all(wait.closed for wait in due.waits) and not due.steps and not unheard and not effects.doubtful:",
+        new="    if all(wait.closed for wait in due.waits) and not unheard and not effects.doubtful:",
     ),
     Mutant(
         name="an execution that Gate was silent about is forgotten",
@@ -344,28 +344,23 @@ MUTANTS = (
     ),
     # holds and notices
     Mutant(
-        name="automation starts under a hold",
-        path=R + "due.py",
-        old="    if is_stopped(hold, entry.n, entry.by):",
-        new="    if hold is not None and is_stopped(None, entry.n, entry.by):",
-    ),
-    Mutant(
-        name="automation makes way under a hold",
-        path=R + "follow.py",
-        old="            if not is_stopped(hold, *newer):",
-        new="            if newer:",
+        name="a hold stops nothing",
+        path=R + "log.py",
+        old="    return hold is not None and by in AUTOMATION and hold.n != n",
+        new="    return False",
     ),
     Mutant(
         name="a failure under a hold is acted upon",
         path=R + "failures.py",
-        old="    if not failed_deploying(failed) or (hold is not None and hold.n is not None):",
-        new="    if not failed_deploying(failed):",
-    ),
-    Mutant(
-        name="an automatic rollback waits for a freeze window",
-        path=R + "follow.py",
-        old='    if by not in {"push", "promotion"}:',
-        new='    if by not in {"push", "promotion", "on_failure"}:',
+        old=(
+            "    if not failed_deploying(failed) or (hold is not None and hold.n is not None):\n"
+            "        return\n"
+            "    if hold is not None:\n"
+            "        # Its end is no order of this environment, so the failure is not settled by it.\n"
+            "        collector.wait(hold.says, environment=environment.name, n=newest)\n"
+            "        return\n"
+        ),
+        new="    if not failed_deploying(failed):\n        return\n",
     ),
     Mutant(
         name="a freeze window stops nothing",

@@ -48,7 +48,7 @@ class Spinnaker(MemoryPipelines):
     """`ports.Pipelines` for the workers; runs go on by the scheduler's time. `tell` publishes what Echo would.
 
     `off`: layers taken away. `skew`: seconds by which Orca's clock differs from the store's. `serial`: limitConcurrent.
-    `first_lives`: no run dies before something was deployed.
+    `first_lives`: no run dies before something was deployed. `slow`: a run takes its time before its first stages.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Spinnaker(MemoryPipelines):
         skew: float = 0.0,
         serial: bool = True,
         first_lives: bool = False,
+        slow: bool = False,
     ) -> None:
         super().__init__(lambda: clock() + timedelta(seconds=skew))
         self.scheduler = scheduler
@@ -70,6 +71,7 @@ class Spinnaker(MemoryPipelines):
         self.off = off
         self.serial = serial
         self.first_lives = first_lives
+        self.fence_after = 300 if slow else 20
         self.on_first: Callable[[], object] | None = None
         """Is called when something has been deployed for the first time."""
         self.cluster: dict[tuple[str, str], dict[str, Any]] = {}
@@ -115,7 +117,7 @@ class Spinnaker(MemoryPipelines):
             document.pop("startTime")
             self._purge_queue(document)
             return identifier
-        self.scheduler.after(1 + self.fate.latency() * 20, self._fence, identifier)
+        self.scheduler.after(1 + self.fate.latency() * self.fence_after, self._fence, identifier)
         self.tell(identifier)
         return identifier
 
