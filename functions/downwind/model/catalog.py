@@ -7,6 +7,7 @@ from typing import Literal
 from downwind.model.channels import Channel
 from downwind.model.engines import EngineOptions
 from downwind.model.patterns import ref_matches
+from downwind.model.policy import ImagePath, Policy, Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,9 @@ class Environment:
     """Spinnaker's account of the cluster; `pipeline.account` in the file, as the next one."""
     artifact_account: str = "gcs"
     """Spinnaker's account that reads the bundles."""
+    policy: Policy | None = None
+    cluster: str | None = None
+    """A name of your own for the cluster, to tell which environments share one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +104,8 @@ class Application:
     paths: tuple[str, ...] = ("**",)
     build: BuildRule | None = None
     notify: tuple[Channel, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    image_paths: tuple[ImagePath, ...] = ()
 
     def environment(self, name: str) -> Environment | None:
         return next((each for each in self.environments if each.name == name), None)
@@ -110,6 +116,16 @@ class Application:
 
     def manifests_of(self, environment: Environment) -> Manifests:
         return environment.manifests or self.manifests
+
+    def rules_of(self, environment: Environment) -> Rules:
+        return Rules(policy=environment.policy or self.policy, image_paths=self.image_paths)
+
+    def rivals_of(self, environment: Environment) -> tuple[Environment, ...]:
+        """The other environments that deploy to the same cluster, as far as the catalog says."""
+        shared = (
+            each for each in self.environments if each.cluster is not None and each.cluster == environment.cluster
+        )
+        return tuple(each for each in shared if each.name != environment.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

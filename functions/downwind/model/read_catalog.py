@@ -10,12 +10,15 @@ from downwind.model.channels import Channel
 from downwind.model.cron import read_cron, read_length, read_timezone
 from downwind.model.fields import Fields, Invalid, Problem
 from downwind.model.patterns import NAME, OPERATOR
+from downwind.model.policy import Policy
 from downwind.model.read_channels import read_channel
 from downwind.model.read_engines import read_engine_options
+from downwind.model.read_policy import read_image_path, read_policy
 
 API_VERSION = "downwind.dev/v1"
 _LENGTH_FORM = "a length such as 30m"
 _NAME_FORM = "1 to 63 lower case letters, digits and '-', first and last not '-'"
+_CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 _TRIGGER = re.compile(r"projects/[^/]+/locations/[^/]+/triggers/[^/]+")
 _REF_PATTERN = re.compile(r"refs/(heads|tags)/.+")
 _IMAGE_NAME = re.compile(r"[a-z0-9.:-]+(/[a-z0-9._-]+)+")
@@ -43,6 +46,8 @@ def read_application(document: Any) -> catalog.Application:
     environments = tuple(_environment(each) for each in top.children("environments"))
     address = repository.address if repository else ""
     notify = tuple(read_channel(each, address) for each in top.children("notify"))
+    policy = read_policy(top.child("policy"))
+    image_paths = tuple(read_image_path(each) for each in top.children("image_paths"))
     if not images:
         top.problem("images", "is missing", "name at least one image that a release is made of")
     if not environments:
@@ -67,6 +72,8 @@ def read_application(document: Any) -> catalog.Application:
         manifests=manifests or catalog.Manifests(),
         environments=environments,
         notify=notify,
+        policy=policy or Policy(),
+        image_paths=image_paths,
     )
 
 
@@ -167,6 +174,8 @@ def _environment(fields: Fields) -> catalog.Environment:
         manifests=_manifests(fields.child("manifests")),
         account=account,
         artifact_account=artifact_account or "gcs",
+        policy=read_policy(fields.child("policy")),
+        cluster=fields.optional("cluster", pattern=_CLUSTER, form="a name of your own for the cluster"),
     )
     if found.refs and found.after:
         fields.problem(

@@ -1,7 +1,7 @@
 """Bundles in their bucket: rendered once and named by content; stamped for one entry at trigger time; both create-only."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +10,12 @@ from downwind.model.catalog import Environment, Registered
 from downwind.perform.world import World
 from downwind.ports import NewObject, PipelineConfig, StoredObject
 from downwind.reconcile import names
+from downwind.reconcile.due import neighbours
 from downwind.reconcile.stamp import stamp
 from downwind.reconcile.steps import RenderBundle, TriggerRollout
-from downwind.render.bundle import BundleSet, ReleaseFacts, make_bundle
-from downwind.render.engine import read_objects
+from downwind.render.bundle import BundleSet, ReleaseFacts, identities, make_bundle
+from downwind.render.engine import EngineUsed, read_objects
+
 
 YAML = "application/yaml"
 
@@ -37,14 +39,23 @@ def render(
         commit=step.commit,
         images=step.images,
         repository=application.repository.address,
+        rules=application.rules_of(environment),
     )
-    options = manifests.options.of(application.name, environment.name, environment.namespace)
     tree = world.repository.tree(repository.address, step.manifests_commit, repository.credentials)
-    parts, engines = {}, {}
-    for part, path in manifests.paths(environment.name).items():
+
+    def objects_of(where: Environment, path: str) -> tuple[list[dict[str, Any]], EngineUsed]:
+        options = application.manifests_of(where).options.of(application.name, where.name, where.namespace)
         rendered = world.renderer.render(tree, path, options)
-        engines[part] = rendered.engine.as_json()
-        parts[part] = make_bundle(read_objects(rendered), release)
+        return read_objects(rendered), rendered.engine
+
+    parts, engines = {}, {}
+    own: set[tuple[str, str, str, str]] = set()
+    for part, path in manifests.paths(environment.name).items():
+        objects, engine = objects_of(environment, path)
+        engines[part] = engine.as_json()
+        parts[part] = make_bundle(objects, release)
+        own |= identities(objects, environment.namespace)
+    _keep_apart(registered, environment, own, objects_of)
     bundle = BundleSet(parts=parts)
     prefix = names.bundle(application.name, environment.name, bundle.digest)
     index = {
@@ -68,6 +79,28 @@ def render(
         [*new, NewObject(name=f"{prefix}index.json", data=json.dumps(index, sort_keys=True).encode())]
     )
     return bundle.digest, documents, engines
+
+
+def _keep_apart(
+    registered: Registered,
+    environment: Environment,
+    own: set[tuple[str, str, str, str]],
+    objects_of: Callable[[Environment, str], tuple[list[dict[str, Any]], EngineUsed]],
+) -> None:
+    """Refused where another environment of the same cluster has one of these objects: each rollout would take it from the other.
+    A neighbour that can't be rendered says so itself, when it is its turn."""
+    for neighbour, paths in neighbours(registered, environment):
+        try:
+            objects = [value for path in paths.values() for value in objects_of(neighbour, path)[0]]
+        except Refused:
+            continue
+        for _, kind, namespace, name in sorted(own & identities(objects, neighbour.namespace)):
+            place = f"{namespace}/{name}" if namespace else f"{name}, for the whole cluster,"
+            raise Refused(
+                f"{kind} {place} is in the manifests of {neighbour.name} too, in the same cluster {environment.cluster}",
+                field="policy",
+                fix="give it a name of each environment's own, or take it out of one of them",
+            )
 
 
 def read(world: World, application: str, environment: str, content: str, parts: Sequence[str]) -> dict[str, bytes]:

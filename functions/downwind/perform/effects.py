@@ -142,7 +142,8 @@ class Effects:
         except Refused as error:
             name = f"{release}blocked.render-{environment.name}-{step.inputs[:16]}"
             reason = f"{error.reason}; {error.fix}" if error.fix else error.reason
-            self._create(NewFact(name=name, body={**about, "kind": "blocked", "reason": f"manifests: {reason}"[:1500]}))
+            what = "blocked by policy" if error.field == "policy" else "manifests"
+            self._create(NewFact(name=name, body={**about, "kind": "blocked", "reason": f"{what}: {reason}"[:1500]}))
             return
         self._documents[content] = documents
         fact = {**about, "kind": "bundle", "bundle": content, "parts": sorted(documents), "images": dict(step.images)}

@@ -1,6 +1,6 @@
 """`next_steps`: everything that is due now for one application, and what the rest waits for. The one place that decides."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
@@ -245,8 +245,22 @@ def bundle_inputs(registered: Registered, environment: Environment, entry: LogEn
                 asdict(manifests.options),
             ],
             "images": images,
+            "rules": registered.application.rules_of(environment).document(),
+            "beside": [[each.name, each.namespace, dict(paths)] for each, paths in neighbours(registered, environment)],
         }
     )
+
+
+def neighbours(registered: Registered, environment: Environment) -> list[tuple[Environment, Mapping[str, str]]]:
+    """The environments of the same cluster whose manifests are of the same commit, so that they can be compared; and their
+    paths by part."""
+    application = registered.application
+    own = application.manifests_of(environment)
+    return [
+        (each, application.manifests_of(each).paths(each.name))
+        for each in application.rivals_of(environment)
+        if application.manifests_of(each).repository == own.repository
+    ]
 
 
 def _announce(snapshot: Snapshot, collector: Collector) -> None:

@@ -6,11 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from downwind.errors import Refused
-from downwind.render.images import pin_images
+from downwind.model.policy import Rules
+from downwind.render.images import pin_images, unpinned
 from downwind.render.kinds import group_of, is_namespaced, priority
 from downwind.render.limits import LIMITS
-from downwind.render.policy import check_object, place_of
+from downwind.render.origin import where_of
+from downwind.render.policy import MARKS, check_object, place_of
+from downwind.render.rules import breaches
 from downwind.render.serialise import clean, document, join
+
+TOLD = 10
+"""Breaches of the policy that one refusal tells; more are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +30,7 @@ class ReleaseFacts:
     commit: str
     images: Mapping[str, str] = field(default_factory=dict)
     repository: str | None = None
+    rules: Rules = field(default_factory=Rules)
 
     @property
     def owner(self) -> str:
@@ -74,7 +81,8 @@ def make_bundle(objects: Sequence[Any], release: ReleaseFacts) -> Bundle:
     """Pins images, sets the namespace where a built-in kind has none, marks, checks and serialises.
 
     `objects` is left untouched, and its order does not matter. Refused, with the fix: no objects at all, an object that
-    the policy does not allow, two of one name, more than the limits.
+    may not be part of a bundle, two of one name, more than the limits; and, all of them at once, an image of the release that
+    nobody has pinned and what the catalog's policy does not allow.
     """
     if not objects:
         raise Refused("there are no manifests", fix="check the path under `manifests` in the catalog")
@@ -82,16 +90,26 @@ def make_bundle(objects: Sequence[Any], release: ReleaseFacts) -> Bundle:
         raise Refused(f"{len(objects)} objects are too many", fix=f"use at most {LIMITS.documents}")
     prepared: dict[tuple[int, str, str, str, str], dict[str, Any]] = {}
     found: set[str] = set()
+    wrong: list[str] = []
+    rules = release.rules
     for number, value in enumerate(objects, 1):
-        place = place_of(value, number)
+        where = where_of(value)
+        place = f"{where}: {place_of(value, number)}" if where else place_of(value, number)
         copy = clean(value, place)
         check_object(copy, place)
-        found |= pin_images(copy, release.images)
+        found |= pin_images(copy, release.images, rules.image_paths)
         _mark(copy, release)
+        for path, reference in unpinned(copy, release.images):
+            wrong.append(f"{place}: {path}: {reference} is an image of this release without its digest (image_paths)")
+        wrong += (f"{place}: {breach}" for breach in breaches(copy, rules.policy, release.namespace))
         key = _key(copy)
         if key in prepared:
             raise Refused(f"{place} is there twice", fix="take one of them out, or rename it")
         prepared[key] = copy
+    if wrong:
+        more = f"; and {len(wrong) - TOLD} more" if len(wrong) > TOLD else ""
+        fix = "change the manifests, or the field of the catalog in brackets"
+        raise Refused("; ".join(wrong[:TOLD]) + more, field="policy", fix=fix)
     ordered = [prepared[key] for key in sorted(prepared)]
     documents = join(document(value, place_of(value, 0)) for value in ordered)
     if len(documents) > LIMITS.bytes_out:
@@ -105,10 +123,13 @@ def make_bundle(objects: Sequence[Any], release: ReleaseFacts) -> Bundle:
 
 
 def _mark(value: dict[str, Any], release: ReleaseFacts) -> None:
-    """On the object only: an annotation on a pod template would restart every pod with every commit."""
+    """On the object only: an annotation on a pod template would restart every pod with every commit, and a selector may never
+    change. The labels are for `kubectl get --selector`."""
     metadata = value["metadata"]
     if not metadata.get("namespace") and is_namespaced(value["apiVersion"], value["kind"]):
         metadata["namespace"] = release.namespace
+    labels = metadata.setdefault("labels", {})
+    labels[f"{MARKS}application"], labels[f"{MARKS}environment"] = release.application, release.environment
     annotations = metadata.setdefault("annotations", {})
     annotations["downwind.dev/owner"] = release.owner
     annotations["downwind.dev/commit"] = release.commit
@@ -122,6 +143,20 @@ def _key(value: dict[str, Any]) -> tuple[int, str, str, str, str]:
     metadata = value["metadata"]
     kind, group = value["kind"], group_of(value["apiVersion"])
     return priority(kind), metadata.get("namespace", ""), kind, metadata["name"], group
+
+
+def identities(objects: Sequence[Any], namespace: str) -> set[tuple[str, str, str, str]]:
+    """(group, kind, namespace, name) of each as it would be in a bundle of that namespace; what is no object is left out."""
+    found = set()
+    for value in objects:
+        metadata = value.get("metadata") if isinstance(value, dict) else None
+        if not isinstance(metadata, dict):
+            continue
+        version, kind, name = value.get("apiVersion"), value.get("kind"), metadata.get("name")
+        if isinstance(version, str) and isinstance(kind, str) and isinstance(name, str):
+            own = metadata.get("namespace") or (namespace if is_namespaced(version, kind) else "")
+            found.add((group_of(version), kind, str(own), name))
+    return found
 
 
 def _summary(value: dict[str, Any]) -> ObjectSummary:

@@ -1,18 +1,17 @@
 """Which engine a directory of manifests asks for, as Argo CD reads it; what an engine gives back; and the objects in that."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from downwind.errors import Refused
-from downwind.render.limits import LIMITS
+from downwind.render.limits import LIMITS, OUTPUT_LIMITS
 from downwind.render.yaml_reader import read_documents
 
 Engine = Literal["kustomize", "helm", "plain"]
 ENGINES = {"kustomize": "5.8.2", "helm": "4.3.0"}
 """The versions that render; part of a bundle's inputs."""
 KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
-_PRINTED = replace(LIMITS, bytes_in=LIMITS.bytes_out)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,7 @@ def read_objects(rendered: Rendered) -> list[dict[str, Any]]:
     plain = rendered.engine.name == "plain"
     if sum(len(text.data) for text in rendered.texts) > LIMITS.bytes_out:
         raise Refused("the manifests are too large", fix=f"use at most {LIMITS.bytes_out} bytes a directory")
-    limits = LIMITS if plain else _PRINTED
+    limits = LIMITS if plain else OUTPUT_LIMITS
     objects = [value for text in rendered.texts for value in read_documents(text.name, text.data, limits)]
     if not objects:
         where = f"in the {len(rendered.texts)} manifest files of this directory" if plain else "came out of the engine"

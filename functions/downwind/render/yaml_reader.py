@@ -7,6 +7,7 @@ from typing import Any
 from downwind.errors import Refused
 from downwind.render.json_reader import read_json
 from downwind.render.limits import LIMITS, Limits
+from downwind.render.origin import Sourced
 from downwind.render.yaml_events import Builder
 
 _BYTE_ORDER_MARK = re.compile("\ufeff")  # inside a file (two were joined) readers take it for nothing, or for a letter
@@ -16,8 +17,8 @@ def read_documents(name: str, data: bytes, limits: Limits = LIMITS, *, loader: A
     """The objects in one file, in its order; lists (`kind: List`) are unfolded, empty documents skipped.
 
     `name` is the file's path: it stands in errors, and `.json` says how to read. `loader` is a PyYAML loader; without
-    one the C loader where PyYAML has it. Refused, with file, line and fix: whatever is no stream of mappings or over a
-    limit.
+    one the C loader where PyYAML has it. Each object knows where it stood. Refused, with file, line and fix: whatever is no
+    stream of mappings or over a limit.
     """
     if len(data) > limits.bytes_in:
         raise Refused(f"{name}: {len(data)} bytes are too many", fix=f"use at most {limits.bytes_in} bytes a file")
@@ -30,7 +31,8 @@ def read_documents(name: str, data: bytes, limits: Limits = LIMITS, *, loader: A
     objects: list[dict[str, Any]] = []
     for value, line in found:
         if isinstance(value, dict):
-            objects.extend(_unfolded(name, value, line))
+            where = name if name.endswith(".json") else f"{name}:{line}"
+            objects.extend(Sourced(each, where) for each in _unfolded(name, value, line))
         elif value is not None:
             raise Refused(
                 f"{name}:{line}: this document is not a mapping", fix="write one object a document, `---` between"

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from downwind.model.fields import Invalid
+from downwind.model.policy import DENIABLE, REQUIRABLE
 from downwind.model.read_catalog import read_application
 
 ROOT = Path(__file__).parents[3]
@@ -29,7 +30,7 @@ def changed(*changes: Change) -> dict[str, Any]:
         *way, last = path.split(".")
         at: Any = document
         for step in way:
-            at = at[int(step)] if step.isdigit() else at[step]
+            at = at[int(step)] if step.isdigit() else at.setdefault(step, {})
         key: Any = int(last) if last.isdigit() else last
         if value is DELETE:
             del at[key]
@@ -112,6 +113,17 @@ GOOD: list[list[Change]] = [
     ],
     [("manifests.helm", {"kubernetes_version": "v1.30.2", "api_versions": ["monitoring.coreos.com/v1"]})],
     [("manifests", DELETE), ("environments.0.manifests", {"path": "a"}), ("environments.1.manifests", {"path": "b"})],
+    [("policy", None), ("image_paths", None), ("environments.0.cluster", None), ("environments.0.policy", None)],
+    [("policy", {}), ("environments.0.policy", {"kinds": None}), ("environments.0.cluster", "eu-1")],
+    [
+        ("policy.kinds", {"allow": ["ConfigMap", "apps/*"], "deny": ["rbac.authorization.k8s.io/*"]}),
+        ("policy.namespaces", ["shop", "shop-*"]),
+        ("policy.registries", ["us-docker.pkg.dev/acme/*", "localhost:5000/*"]),
+        ("policy.deny", list(DENIABLE)),
+        ("policy.require", list(REQUIRABLE)),
+        ("policy.labels", ["team", "acme.example/cost-centre"]),
+    ],
+    [("image_paths", [{"kind": "argoproj.io/Workflow", "path": "spec.templates[*].script.image"}])],
     [("notify", None)],
     *([("notify", [channel])] for channel in CHANNELS.values()),
     [
@@ -211,6 +223,20 @@ BAD: list[list[Change]] = [
     [("environments.1.freeze.0.lasts", DELETE)],
     [("environments.1.manifests", {"path": "a", "parts": {"full": "b"}})],
     [("environments.1.manifests", {})],
+    [("policy", "strict")],
+    [("policy.kind", ["Secret"])],
+    [("policy.kinds.allow", ["a b"])],
+    [("policy.kinds.only", ["Secret"])],
+    [("policy.namespaces", ["Shop"])],
+    [("policy.registries", ["https://gcr.io"])],
+    [("policy.deny", ["secrets"])],
+    [("policy.require", ["limits"])],
+    [("policy.labels", ["a b"])],
+    [("image_paths", [{"kind": "Workflow"}])],
+    [("image_paths", [{"kind": "Workflow", "path": "spec.images[*]"}])],
+    [("image_paths", [{"kind": "Workflow", "path": "spec.image", "tag": "x"}])],
+    [("environments.0.cluster", "")],
+    [("environments.0.policy.deny", ["secrets"])],
     [("notify", CHANNELS["slack"])],
     *([("notify", [channel | {"zzz": 1}])] for channel in CHANNELS.values()),
     *([("notify", [without(channel, "to")])] for channel in CHANNELS.values()),
@@ -309,6 +335,11 @@ def test_the_schema_names_every_field_that_the_reader_knows() -> None:
     assert known("environments", "0") == set(defs["environment"]["properties"])
     assert known("environments", "0", "pipeline") == set(defs["environment"]["properties"]["pipeline"]["properties"])
     assert known("environments", "1", "freeze", "0") == set(defs["freeze"]["properties"])
+    policy: Change = ("policy", {"kinds": {}})
+    assert known("policy", more=policy) == set(defs["policy"]["properties"])
+    assert known("policy", "kinds", more=policy) == set(defs["policy"]["properties"]["kinds"]["properties"])
+    paths = ("image_paths", [{"kind": "Workflow", "path": "spec.image"}])
+    assert known("image_paths", "0", more=paths) == set(SCHEMA["properties"]["image_paths"]["items"]["properties"])
     common = set(defs["channel"]["properties"])
     for kind in defs["channel"]["oneOf"]:
         channel = CHANNELS[kind["properties"]["to"]["const"]]

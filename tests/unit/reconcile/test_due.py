@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from downwind.model.catalog import Freeze, ImageRule, Manifests, RepositoryAddress
+from downwind.model.policy import ImagePath, Policy
 from downwind.reconcile import names
-from downwind.reconcile.due import next_steps
+from downwind.reconcile.due import neighbours, next_steps
 from downwind.reconcile.steps import Announce, Append, Compare, RenderBundle, TriggerRollout
 
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -75,7 +76,13 @@ def test_equal_inputs_are_one_bundle_and_any_difference_another(given: Any) -> N
     found.add(given.inputs(1))
     given.change_environment("staging", namespace="other")
     found.add(given.inputs(1))
-    assert len(found) == 7
+    given.change(policy=Policy(deny=("hostPath",)))
+    found.add(given.inputs(1))
+    given.change_environment("staging", policy=Policy(deny=("hostIPC",)))
+    found.add(given.inputs(1))
+    given.change(image_paths=(ImagePath(kind="*", path="spec.image"),))
+    found.add(given.inputs(1))
+    assert len(found) == 10
 
 
 def test_manifests_that_cannot_be_rendered_block_their_own_inputs_only_and_an_older_entry_goes(given: Any) -> None:
@@ -292,3 +299,16 @@ def test_an_image_of_another_name_does_not_make_a_release_complete(given: Any) -
     given.entry(1, A)
     given.winner(A)
     assert not [step for step in given.steps() if isinstance(step, RenderBundle)]
+
+
+def test_neighbours_are_the_other_environments_of_the_same_cluster_and_the_same_manifests(given: Any) -> None:
+    assert neighbours(given.registered, given.environment()) == []
+    given.change_environment("staging", cluster="eu")
+    assert neighbours(given.registered, given.environment()) == []
+    given.change_environment("production", cluster="eu")
+    assert neighbours(given.registered, given.environment()) == [
+        (given.environment("production"), {"manifests": "deploy/production"})
+    ]
+    elsewhere = RepositoryAddress(address="https://git.example/config")
+    given.change_environment("production", manifests=Manifests(path="a", repository=elsewhere, ref=MAIN))
+    assert neighbours(given.registered, given.environment()) == []

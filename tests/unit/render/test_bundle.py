@@ -41,7 +41,12 @@ def test_the_release_is_pinned_and_marked_on_the_object_but_not_on_its_pods() ->
     before = copy.deepcopy(source)
     bundle = make_bundle([source], RELEASE)
     (found,) = split(bundle.documents)
-    assert found["metadata"] == {"name": "web", "namespace": "shop-staging", "annotations": MARKS}
+    assert found["metadata"] == {
+        "name": "web",
+        "namespace": "shop-staging",
+        "annotations": MARKS,
+        "labels": {"downwind.dev/application": "shop", "downwind.dev/environment": "staging"},
+    }
     assert found["spec"]["template"] == {
         "metadata": {"annotations": {"a": "b"}},
         "spec": {"containers": [{"name": "web", "image": f"{NAME}@{DIGEST}"}]},
@@ -259,4 +264,5 @@ def test_a_bundle_made_of_a_bundles_own_objects_is_the_same(objects: list[dict[s
     for value in again:
         for mark in MARKS:
             del value["metadata"]["annotations"][mark]
+        del value["metadata"]["labels"]
     assert make_bundle(again, RELEASE) == first
