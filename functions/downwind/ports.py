@@ -133,6 +133,24 @@ class Registry(Protocol):
     def labels(self, name: str, digest: str) -> Mapping[str, str]:
         """Labels of the image's config; empty for an index or an image without any. Refused: no such image."""
 
+    def platforms(self, name: str, digest: str) -> Sequence[str]:
+        """`os/architecture`, with `/variant` where there is one, of an image or of all in an index. Refused: no such image."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """How a builder says that it made an image. `builder` is its id; `sources`: (repository, commit) of what it took."""
+
+    builder: str
+    sources: tuple[tuple[str, str], ...] = ()
+
+
+class Attestations(Protocol):
+    """What builders have attested of images, kept where only they can write."""
+
+    def provenance(self, name: str, digest: str) -> Sequence[Provenance]:
+        """Of exactly this image; empty: nothing yet."""
+
 
 class Renderer(Protocol):
     """All engines: a directory of a commit in, what its engine prints out. Not trusted with the tree, and it reads no YAML of

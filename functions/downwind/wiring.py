@@ -106,6 +106,16 @@ def make_world(settings: Settings) -> World:
 
         return OciRegistry(timeout=timeout, mirror=settings.registry_mirror)
 
+    def attestations() -> Any:
+        if settings.local:
+            # Nobody attests there: who asks for attestations waits for them.
+            from downwind.adapters.memory_attestations import MemoryAttestations
+
+            return MemoryAttestations()
+        from downwind.adapters.artifact_analysis import ArtifactAnalysis
+
+        return ArtifactAnalysis(timeout=timeout)
+
     def renderer() -> Any:
         return make_renderer(timeout)
 
@@ -139,6 +149,7 @@ def make_world(settings: Settings) -> World:
         repository=lazy(repository),
         builds=lazy(builds),
         registry=lazy(registry),
+        attestations=lazy(attestations),
         renderer=lazy(renderer),
         pipelines=lazy(pipelines),
         publisher=lazy(publisher),

@@ -19,6 +19,7 @@ from tests.simulation.scheduler import Scheduler, Worker
 from tests.simulation.shop import KINDS, MALFORMED, REPOSITORY, SHORT_KINDS, TOPICS, TRIGGER, Kind, pipeline
 from tests.simulation.spinnaker import Spinnaker
 
+from downwind.adapters.memory_attestations import MemoryAttestations
 from downwind.adapters.memory_builds import MemoryBuilds
 from downwind.adapters.memory_publisher import MemoryPublisher
 from downwind.adapters.memory_registry import MemoryRegistry
@@ -133,6 +134,7 @@ class History:
             repository=Port(self.points, "repository", outside.repository),
             builds=Port(self.points, "builds", outside.builds, effects=("run",)),
             registry=Port(self.points, "registry", outside.registry),
+            attestations=MemoryAttestations(),
             renderer=PlainRenderer(),
             pipelines=Port(self.points, "pipelines", self.spinnaker, effects=("start",)),
             publisher=Port(self.points, "publisher", self.publisher),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from downwind.adapters.memory_attestations import MemoryAttestations
 from downwind.adapters.memory_builds import MemoryBuilds
 from downwind.adapters.memory_notifier import MemoryNotifier
 from downwind.adapters.memory_pipelines import MemoryPipelines
@@ -44,6 +45,7 @@ class MemoryWorld:
     repository: MemoryRepository = field(default_factory=MemoryRepository)
     builds: MemoryBuilds = field(default_factory=MemoryBuilds)
     registry: MemoryRegistry = field(default_factory=MemoryRegistry)
+    attestations: MemoryAttestations = field(default_factory=MemoryAttestations)
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     pipelines: MemoryPipelines = field(init=False)
@@ -67,6 +69,7 @@ class MemoryWorld:
             repository=self.repository,
             builds=self.builds,
             registry=self.registry,
+            attestations=self.attestations,
             renderer=PlainRenderer(),
             pipelines=self.pipelines,
             publisher=self.publisher,

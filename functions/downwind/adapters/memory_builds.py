@@ -28,6 +28,8 @@ class MemoryBuilds(Faults):
         self._builds: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._mutex = threading.RLock()
         self._lose = 0
+        self.repository: str | None = None
+        """The address that builds of triggers say they were made from; None: they don't say."""
         self.runs: list[tuple[str, str]] = []
 
     # -- what others do -------------------------------------------------------------------------------------------
@@ -67,6 +69,9 @@ class MemoryBuilds(Faults):
                 "buildTriggerId": trigger.id,
                 "substitutions": substitutions,
             }
+            if self.repository is not None:
+                source = {"gitSource": {"url": self.repository, "revision": commit}}
+                self._builds[trigger.project, trigger.location, build]["source"] = source
             return build
 
     def set(self, build: str, status: str, images: Mapping[str, str] | None = None) -> dict[str, Any]:

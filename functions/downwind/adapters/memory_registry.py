@@ -3,7 +3,7 @@
 import hashlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from downwind.adapters.memory_faults import Faults
 from downwind.errors import Refused
@@ -16,6 +16,8 @@ class MemoryRegistry(Faults):
         super().__init__()
         self._tags: dict[tuple[str, str], str] = {}
         self._images: dict[tuple[str, str], dict[str, str]] = {}
+        self.of_platforms: dict[str, Sequence[str]] = {}
+        """By digest, where an image is for others than linux/amd64."""
         self._mutex = threading.Lock()
 
     def push(
@@ -61,3 +63,10 @@ class MemoryRegistry(Faults):
             if (name, digest) not in self._images:
                 raise Refused(f"no image {name}@{digest}", field="image")
             return dict(self._images[name, digest])
+
+    def platforms(self, name: str, digest: str) -> Sequence[str]:
+        self.check("platforms")
+        with self._mutex:
+            if (name, digest) not in self._images:
+                raise Refused(f"no image {name}@{digest}", field="image")
+            return tuple(self.of_platforms.get(digest, ("linux/amd64",)))

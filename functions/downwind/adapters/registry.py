@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -68,20 +68,34 @@ class OciRegistry:
         answer = self._manifest("GET", name, _checked(digest))
         if answer is None:
             raise Refused(f"no image {name}@{digest}", field="image")
+        inner = self._config(name, digest, _json(_verified(answer.body, digest, name), name)).get("config")
+        labels = inner.get("Labels") if isinstance(inner, dict) else None
+        return {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
+
+    def platforms(self, name: str, digest: str) -> Sequence[str]:
+        answer = self._manifest("GET", name, _checked(digest))
+        if answer is None:
+            raise Refused(f"no image {name}@{digest}", field="image")
         manifest = _json(_verified(answer.body, digest, name), name)
+        listed = manifest.get("manifests")
+        if not isinstance(listed, list):
+            return tuple(_platform(self._config(name, digest, manifest)))
+        held = [each.get("platform") for each in listed if isinstance(each, dict)]
+        return tuple(sorted(text for each in held if isinstance(each, dict) for text in _platform(each)))
+
+    def _config(self, name: str, digest: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        """The config of an image; empty for an index, or for what is no image."""
         config = manifest.get("config")
         if not isinstance(config, dict) or config.get("mediaType") not in _CONFIGS:
             return {}
-        blob = _checked(str(config.get("digest")))
         host, repository = self._place(name)
+        blob = _checked(str(config.get("digest")))
         found = self._session.ask("GET", host, repository, f"blobs/{blob}", accept="*/*", limit=_MAX)
         if found.status in {401, 403}:
             raise _closed(host, name, found.status)
         if found.status != 200:
             raise Refused(f"the config of {name}@{digest} can't be read ({found.status})", field="image")
-        inner = _json(_verified(found.body, blob, name), name).get("config")
-        labels = inner.get("Labels") if isinstance(inner, dict) else None
-        return {str(key): str(value) for key, value in labels.items()} if isinstance(labels, dict) else {}
+        return _json(_verified(found.body, blob, name), name)
 
     def _place(self, name: str) -> tuple[str, str]:
         host, repository = split_name(name)
@@ -135,6 +149,13 @@ def split_name(name: str) -> tuple[str, str]:
     if host == "docker.io":
         return "registry-1.docker.io", repository if "/" in repository else f"library/{repository}"
     return host, repository
+
+
+def _platform(about: Mapping[str, Any]) -> Iterator[str]:
+    """None for the attestations that builders put into an index as `unknown/unknown`."""
+    system, architecture, variant = (about.get(key) for key in ("os", "architecture", "variant"))
+    if isinstance(system, str) and isinstance(architecture, str) and system != "unknown":
+        yield "/".join(str(each) for each in (system, architecture, variant) if each)
 
 
 def _closed(host: str, name: str, status: int) -> Misconfigured:

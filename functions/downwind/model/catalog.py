@@ -7,7 +7,7 @@ from typing import Literal
 from downwind.model.channels import Channel
 from downwind.model.engines import EngineOptions
 from downwind.model.patterns import ref_matches
-from downwind.model.policy import ImagePath, Policy, Rules
+from downwind.model.policy import ImagePath, Policy, Rules, Verification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +106,7 @@ class Application:
     notify: tuple[Channel, ...] = ()
     policy: Policy = field(default_factory=Policy)
     image_paths: tuple[ImagePath, ...] = ()
+    verify: Verification | None = None
 
     def environment(self, name: str) -> Environment | None:
         return next((each for each in self.environments if each.name == name), None)
@@ -118,7 +119,7 @@ class Application:
         return environment.manifests or self.manifests
 
     def rules_of(self, environment: Environment) -> Rules:
-        return Rules(policy=environment.policy or self.policy, image_paths=self.image_paths)
+        return Rules(policy=environment.policy or self.policy, image_paths=self.image_paths, verify=self.verify)
 
     def rivals_of(self, environment: Environment) -> tuple[Environment, ...]:
         """The other environments that deploy to the same cluster, as far as the catalog says."""

@@ -56,11 +56,23 @@ class ImagePath:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What is asked about the images of a release before they are used: always whether their registries have them.
+    `provenance`: who has to vouch for them; `builders`: service accounts of the build, or builder ids of attestations; empty:
+    any."""
+
+    provenance: str | None = None
+    builders: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """All that the catalog says of an environment's manifests besides where they are."""
 
     policy: Policy = field(default_factory=Policy)
     image_paths: tuple[ImagePath, ...] = ()
+    verify: Verification | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON: a part of a bundle's inputs."""

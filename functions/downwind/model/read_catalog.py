@@ -13,7 +13,7 @@ from downwind.model.patterns import NAME, OPERATOR
 from downwind.model.policy import Policy
 from downwind.model.read_channels import read_channel
 from downwind.model.read_engines import read_engine_options
-from downwind.model.read_policy import read_image_path, read_policy
+from downwind.model.read_policy import read_image_path, read_policy, read_verification
 
 API_VERSION = "downwind.dev/v1"
 _LENGTH_FORM = "a length such as 30m"
@@ -48,6 +48,7 @@ def read_application(document: Any) -> catalog.Application:
     notify = tuple(read_channel(each, address) for each in top.children("notify"))
     policy = read_policy(top.child("policy"))
     image_paths = tuple(read_image_path(each) for each in top.children("image_paths"))
+    verify = read_verification(top.child("verify"))
     if not images:
         top.problem("images", "is missing", "name at least one image that a release is made of")
     if not environments:
@@ -74,6 +75,7 @@ def read_application(document: Any) -> catalog.Application:
         notify=notify,
         policy=policy or Policy(),
         image_paths=image_paths,
+        verify=verify,
     )
 
 

@@ -3,13 +3,15 @@
 import re
 
 from downwind.model.fields import Fields
-from downwind.model.policy import DENIABLE, REQUIRABLE, ImagePath, Policy
+from downwind.model.policy import DENIABLE, REQUIRABLE, ImagePath, Policy, Verification
 
 _KIND = re.compile(r"[A-Za-z0-9.*-]+(/[A-Za-z0-9*]+)?")
 _NAMESPACE = re.compile(r"[a-z0-9*-]+")
 _REGISTRY = re.compile(r"[a-z0-9.:*-]+(/[a-z0-9._*-]+)*")
 _LABEL = re.compile(r"([a-z0-9.-]+/)?[A-Za-z0-9._-]+")
 _STEPS = re.compile(r"([A-Za-z0-9_-]+(\[\*\])?\.)*[A-Za-z0-9_-]+")
+_PROVENANCE = re.compile(r"build|attestation")
+_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?")
 _KIND_FORM = "Kind of the core group, or group/Kind, such as ConfigMap, apps/Deployment or rbac.authorization.k8s.io/*"
 
 
@@ -31,6 +33,21 @@ def read_policy(fields: Fields | None) -> Policy | None:
         require=_options(fields, "require", REQUIRABLE),
         labels=fields.texts("labels", pattern=_LABEL, form="the name of a label"),
     )
+    fields.done()
+    return found
+
+
+def read_verification(fields: Fields | None) -> Verification | None:
+    if fields is None:
+        return None
+    provenance = fields.optional("provenance", pattern=_PROVENANCE, form="build or attestation")
+    found = Verification(
+        provenance=provenance,
+        builders=fields.texts("builders", form="a service account's e-mail address, or the id of a builder"),
+        platforms=fields.texts("platforms", pattern=_PLATFORM, form="a platform such as linux/amd64"),
+    )
+    if found.builders and provenance is None:
+        fields.problem("builders", "stands without provenance", "add provenance: build, or attestation")
     fields.done()
     return found
 

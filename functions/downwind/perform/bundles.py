@@ -16,7 +16,6 @@ from downwind.reconcile.steps import RenderBundle, TriggerRollout
 from downwind.render.bundle import BundleSet, ReleaseFacts, identities, make_bundle
 from downwind.render.engine import EngineUsed, read_objects
 
-
 YAML = "application/yaml"
 
 

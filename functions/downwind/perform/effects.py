@@ -7,7 +7,17 @@ from typing import Any
 
 from downwind.errors import DownwindError, Refused, TransientError
 from downwind.model.catalog import Environment, Registered
-from downwind.perform import announce, build_effects, bundles, compare, ledger, markers, notify, order_effects
+from downwind.perform import (
+    announce,
+    build_effects,
+    bundles,
+    compare,
+    ledger,
+    markers,
+    notify,
+    order_effects,
+    verification,
+)
 from downwind.perform.moment import Moment, drop_if_late
 from downwind.perform.world import World
 from downwind.reconcile import names
@@ -138,6 +148,7 @@ class Effects:
             "inputs": step.inputs,
         }
         try:
+            verification.check(self.world, self.registered, step)
             content, documents, engines = bundles.render(self.world, self.registered, environment, step)
         except Refused as error:
             name = f"{release}blocked.render-{environment.name}-{step.inputs[:16]}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from downwind.errors import DownwindError
-from downwind.ports import Builds, Notifier, Pipelines, Publisher, Registry, Renderer, Repository, Store
+from downwind.ports import Attestations, Builds, Notifier, Pipelines, Publisher, Registry, Renderer, Repository, Store
 from downwind.timing import Timing
 
 SideBySide = Callable[[Sequence[Callable[[], Any]]], list[Any]]
@@ -22,6 +22,7 @@ class World:
     repository: Repository
     builds: Builds
     registry: Registry
+    attestations: Attestations
     renderer: Renderer
     pipelines: Pipelines
     publisher: Publisher

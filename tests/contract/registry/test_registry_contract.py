@@ -46,6 +46,12 @@ def test_labels_of_an_image_that_is_not_there_are_refused(shelf: Any) -> None:
         shelf.registry.labels(shelf.name, NONE)
 
 
+def test_an_image_is_for_a_platform(shelf: Any) -> None:
+    assert list(shelf.registry.platforms(shelf.name, shelf.push("v1", {}))) == ["linux/amd64"]
+    with pytest.raises(Refused, match="no image"):
+        shelf.registry.platforms(shelf.name, NONE)
+
+
 def test_a_removed_tag_is_gone_and_its_image_stays(shelf: Any) -> None:
     digest = shelf.push("v1", {})
     shelf.delete("v1")
@@ -58,3 +64,22 @@ def test_a_removed_image_takes_its_tags_with_it(shelf: Any) -> None:
     shelf.delete(digest)
     assert not shelf.registry.exists(shelf.name, digest)
     assert shelf.registry.digest(shelf.name, "v1") is None
+
+
+def test_an_index_is_for_the_platforms_of_its_images_but_not_for_those_of_its_attestations(local: Any) -> None:
+    digest = local.push("v1", {})
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    platforms: list[Any] = [
+        {"os": "linux", "architecture": "arm64", "variant": "v8"},
+        {"os": "linux", "architecture": "amd64"},
+        {"os": "unknown", "architecture": "unknown"},
+        None,
+    ]
+    index = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{"mediaType": kind, "digest": digest, "size": 1, "platform": each} for each in platforms],
+    }
+    assert local.put("both", index, index["mediaType"]).status_code == 201
+    found = local.registry.digest(local.name, "both")
+    assert local.registry.platforms(local.name, found) == ("linux/amd64", "linux/arm64/v8")

@@ -124,6 +124,10 @@ GOOD: list[list[Change]] = [
         ("policy.labels", ["team", "acme.example/cost-centre"]),
     ],
     [("image_paths", [{"kind": "argoproj.io/Workflow", "path": "spec.templates[*].script.image"}])],
+    [("verify", None)],
+    [("verify", {})],
+    [("verify", {"provenance": "build", "builders": ["a@acme.iam.gserviceaccount.com"], "platforms": ["linux/amd64"]})],
+    [("verify", {"provenance": None, "builders": None, "platforms": ["linux/arm64/v8"]})],
     [("notify", None)],
     *([("notify", [channel])] for channel in CHANNELS.values()),
     [
@@ -223,6 +227,11 @@ BAD: list[list[Change]] = [
     [("environments.1.freeze.0.lasts", DELETE)],
     [("environments.1.manifests", {"path": "a", "parts": {"full": "b"}})],
     [("environments.1.manifests", {})],
+    [("verify", True)],
+    [("verify", {"provenance": "cosign"})],
+    [("verify", {"builders": ["a@b.example"]})],
+    [("verify", {"platforms": ["amd64"]})],
+    [("verify", {"signature": "x"})],
     [("policy", "strict")],
     [("policy.kind", ["Secret"])],
     [("policy.kinds.allow", ["a b"])],
@@ -340,6 +349,7 @@ def test_the_schema_names_every_field_that_the_reader_knows() -> None:
     assert known("policy", "kinds", more=policy) == set(defs["policy"]["properties"]["kinds"]["properties"])
     paths = ("image_paths", [{"kind": "Workflow", "path": "spec.image"}])
     assert known("image_paths", "0", more=paths) == set(SCHEMA["properties"]["image_paths"]["items"]["properties"])
+    assert known("verify", more=("verify", {})) == set(SCHEMA["properties"]["verify"]["properties"])
     common = set(defs["channel"]["properties"])
     for kind in defs["channel"]["oneOf"]:
         channel = CHANNELS[kind["properties"]["to"]["const"]]
