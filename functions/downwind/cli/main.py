@@ -11,6 +11,7 @@ from downwind.settings import SettingsError
 
 COMMANDS = {
     "app": ("downwind.cli.app_command:app_group", "The catalog: which repositories roll out where."),
+    "pipelines": ("downwind.cli.pipelines_command:pipelines_group", "Spinnaker's pipelines, as files."),
     "status": ("downwind.cli.status_command:status_command", "What is live, what runs and what comes next."),
     "history": ("downwind.cli.history_command:history_command", "What was rolled out, by whom, why and when."),
     "queue": ("downwind.cli.queue_command:queue_command", "What is open now, and why."),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from downwind.errors import Refused
+from downwind.model.fields import Path
 
 PLACEHOLDERS = (
     "application",
@@ -16,7 +17,8 @@ PLACEHOLDERS = (
     "artifact_account",
     "bundles",
 )
-_PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]+)\s*\}\}")
+"""A single word: what else stands in double braces is some other program's template."""
 
 
 def fill(
@@ -49,6 +51,15 @@ def fill(
     return {key: _fill(value, values, file, key) for key, value in document.items()}
 
 
+def placeholders(value: Any, path: Path = ()) -> list[tuple[Path, str]]:
+    """(path, name) of every `{{name}}` in it, known or not."""
+    if isinstance(value, Mapping):
+        return [each for key, item in value.items() for each in placeholders(item, (*path, str(key)))]
+    if isinstance(value, list):
+        return [each for number, item in enumerate(value) for each in placeholders(item, (*path, number))]
+    return [(path, name) for name in _PLACEHOLDER.findall(value)] if isinstance(value, str) else []
+
+
 def _fill(value: Any, values: Mapping[str, str], file: str, field: str) -> Any:
     if isinstance(value, Mapping):
         return {key: _fill(item, values, file, f"{field}.{key}") for key, item in value.items()}
@@ -58,7 +69,7 @@ def _fill(value: Any, values: Mapping[str, str], file: str, field: str) -> Any:
         return value
 
     def replace(found: re.Match[str]) -> str:
-        name = found[1].strip()
+        name = found[1]
         if name not in values:
             raise Refused(
                 f"{file}: {field}: unknown placeholder {found[0]}",

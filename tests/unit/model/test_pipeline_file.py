@@ -7,7 +7,7 @@ import pytest
 
 from downwind.errors import Refused
 from downwind.model.execution import is_fence
-from downwind.model.pipeline_file import PLACEHOLDERS, fill
+from downwind.model.pipeline_file import PLACEHOLDERS, fill, placeholders
 from downwind.soundness.read_pipeline import read_pipeline
 
 PIPELINES = Path(__file__).parents[3] / "pipelines"
@@ -42,6 +42,16 @@ def test_every_placeholder_is_filled_wherever_it_stands() -> None:
 def test_expressions_of_spinnaker_are_left_alone() -> None:
     text = "${trigger['downwind']['sequence']}"
     assert filled({"a": text}) == {"a": text}
+
+
+def test_templates_of_other_programs_are_left_alone() -> None:
+    text = "{{ .Values.image }} {{#each}} {{a b}}"
+    assert filled({"a": text}) == {"a": text}
+
+
+def test_placeholders_are_found_with_their_places() -> None:
+    document = {"a": [{"b": "{{application}}/{{odd}}"}, 7], "c": None, "d": "{{ .Values.x }}"}
+    assert placeholders(document) == [(("a", 0, "b"), "application"), (("a", 0, "b"), "odd")]
 
 
 def test_filling_leaves_the_file_as_it_was() -> None:
