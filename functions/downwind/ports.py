@@ -178,6 +178,12 @@ class Pipelines(Protocol):
     def save(self, document: Mapping[str, Any]) -> None:
         """Creates or updates by name: the id of a standing pipeline of that name is kept."""
 
+    def replace(self, document: Mapping[str, Any], standing: PipelineConfig | None) -> None:
+        """As `save`, over exactly what `config` gave as `standing`. Refused: there is something else by now."""
+
+    def delete(self, config: PipelineConfig) -> None:
+        """Refused: it has a name that Spinnaker's delete can't take. One that is gone already is no error."""
+
     def start(self, config: PipelineConfig, trigger: Mapping[str, Any]) -> str:
         """Posts once, never retries; the execution's id. Refused: 4xx (but credentials), for good. UnknownOutcome: look first."""
 

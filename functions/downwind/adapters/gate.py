@@ -17,6 +17,7 @@ from typing import Any
 from downwind.adapters.gate_client import GateClient
 from downwind.errors import Refused, TransientError, UnknownOutcome
 from downwind.model.execution import Execution, read_execution
+from downwind.perform.pipelines import stale
 from downwind.ports import PipelineConfig
 
 _SEARCH_SIZE = 20
@@ -62,6 +63,25 @@ class GatePipelines:
             raise Refused("a pipeline needs application and name", field="name")
         standing = self.config(application, name)
         self._gate.change("POST", ["pipelines"], {**document, "id": standing.id} if standing else dict(document))
+
+    def replace(self, document: Mapping[str, Any], standing: PipelineConfig | None) -> None:
+        """Front50's own stale check compares `lastModified`, which a pipeline of old may not have: so it is read once more."""
+        application, name = document.get("application"), document.get("name")
+        if not isinstance(application, str) or not isinstance(name, str):
+            raise Refused("a pipeline needs application and name", field="name")
+        now = self.config(application, name)
+        if now != standing:
+            raise stale(application, name)
+        body = dict(document)
+        if standing is not None:
+            body["id"] = standing.id
+            body |= {key: standing.document[key] for key in ("lastModified",) if key in standing.document}
+        self._gate.change("POST", ["pipelines"], body, {"staleCheck": "true"})
+
+    def delete(self, config: PipelineConfig) -> None:
+        if _unaddressable(config.name):
+            raise Refused(f"Gate can't delete a pipeline of the name {config.name!r}", fix="rename it in Deck first")
+        self._gate.change("DELETE", ["pipelines", config.application, config.name])
 
     def start(self, config: PipelineConfig, trigger: Mapping[str, Any]) -> str:
         # Who waits longer would post after the tick has taken over; what was not posted the tick makes good.

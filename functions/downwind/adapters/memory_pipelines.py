@@ -14,6 +14,7 @@ from typing import Any
 from downwind.adapters.memory_faults import Faults
 from downwind.errors import Refused, UnknownOutcome
 from downwind.model.execution import FINISHED, Execution, is_fence, read_execution
+from downwind.perform.pipelines import stale
 from downwind.ports import PipelineConfig
 
 PURGED = (
@@ -55,6 +56,23 @@ class MemoryPipelines(Faults):
             self._configs[application, name] = PipelineConfig(
                 id=config_id, name=name, application=application, document=saved
             )
+
+    def replace(self, document: Mapping[str, Any], standing: PipelineConfig | None) -> None:
+        with self._mutex:
+            self.check("replace")
+            application, name = str(document.get("application")), str(document.get("name"))
+            if self._configs.get((application, name)) != standing:
+                raise stale(application, name)
+            self.save(document)
+
+    def delete(self, config: PipelineConfig) -> None:
+        with self._mutex:
+            self.check("delete")
+            if "/" in config.name:
+                raise Refused(
+                    f"Gate can't delete a pipeline of the name {config.name!r}", fix="rename it in Deck first"
+                )
+            self._configs.pop((config.application, config.name), None)
 
     def start(self, config: PipelineConfig, trigger: Mapping[str, Any]) -> str:
         with self._mutex:

@@ -212,7 +212,7 @@ class Effects:
             if config is None:
                 raise Refused(
                     f"Spinnaker has no pipeline {step.pipeline[1]!r} in application {step.pipeline[0]!r}",
-                    fix="save it (downwind local saves the files of pipelines/), then order a deploy",
+                    fix="downwind pipelines save FILE, then order a deploy",
                 )
             correlation = names.correlation(application, environment, step.n, step.attempt)
             trigger = bundles.trigger_of(config, application, environment, step, correlation, artifacts)

@@ -20,8 +20,9 @@ def check_fields(document: Document, allowed: Collection[str] = ()) -> Iterator[
                 "is missing",
                 f"give the {'Spinnaker application' if name == 'application' else 'pipeline'}'s name",
             )
-    if "/" in str(document.get("name") or ""):
-        yield problem(("name",), "has a slash: Gate refuses every call that names it", "use another character")
+    if any(letter in str(document.get("name") or "") for letter in "/\\%;"):
+        text = "has a slash, a backslash, a percent sign or a semicolon: Gate refuses every call that names it"
+        yield problem(("name",), text, "use other characters")
     for name in shapes.OF_THE_SERVER:
         if name in document:
             yield problem((name,), "is written by Spinnaker itself", "take it out: save compares it for you")

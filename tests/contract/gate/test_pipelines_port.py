@@ -99,6 +99,44 @@ def test_saving_again_keeps_the_id_and_takes_the_new_text(world: World) -> None:
     assert (after.id, after.document["description"]) == (before.id, "new")
 
 
+def test_a_pipeline_is_replaced_only_over_what_was_seen(world: World) -> None:
+    seen = world.pipelines.config("shop", "deploy")
+    assert seen is not None
+    world.pipelines.replace({**JUDGED, "description": "mine"}, seen)
+    mine = world.pipelines.config("shop", "deploy")
+    assert mine is not None
+    assert (mine.id, mine.document["description"]) == (seen.id, "mine")
+    with pytest.raises(Refused, match="somebody else has changed pipeline shop/deploy"):
+        world.pipelines.replace({**JUDGED, "description": "theirs"}, seen)
+    with pytest.raises(Refused, match="somebody else"):
+        world.pipelines.replace(JUDGED, None)
+    now = world.pipelines.config("shop", "deploy")
+    assert now is not None
+    assert now.document["description"] == "mine"
+
+
+def test_a_new_pipeline_is_saved_over_nothing(world: World) -> None:
+    world.pipelines.replace({**JUDGED, "name": "other"}, None)
+    assert world.pipelines.config("shop", "other") is not None
+
+
+def test_a_deleted_pipeline_is_gone_and_may_be_deleted_again(world: World) -> None:
+    seen = world.pipelines.config("shop", "deploy")
+    assert seen is not None
+    world.pipelines.delete(seen)
+    assert world.pipelines.config("shop", "deploy") is None
+    world.pipelines.delete(seen)
+
+
+def test_a_pipeline_whose_name_gate_cannot_take_is_not_deleted(world: World) -> None:
+    world.pipelines.save({**JUDGED, "name": "team/app"})
+    seen = world.pipelines.config("shop", "team/app")
+    assert seen is not None
+    with pytest.raises(Refused, match="can't delete"):
+        world.pipelines.delete(seen)
+    assert world.pipelines.config("shop", "team/app") is not None
+
+
 @pytest.mark.parametrize("document", [{"name": "x"}, {"application": "x"}])
 def test_a_pipeline_without_name_or_application_is_refused(world: World, document: dict[str, str]) -> None:
     with pytest.raises(Refused, match="application and name"):
