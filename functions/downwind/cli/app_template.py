@@ -1,6 +1,7 @@
 """The catalog file that `downwind app init` writes: everything that most need, and what else there is in comments."""
 
 import json
+from collections.abc import Mapping
 
 from downwind.render.scalars import resolve
 
@@ -25,14 +26,14 @@ environments:
   - name: staging
     refs: [refs/heads/main]                       # full names; refs/tags/v* works too
     namespace: {staging}
-    pipeline: {{application: {name}, name: deploy-staging}}
+    pipeline: {{application: {name}, name: deploy-staging}}  # account: Spinnaker's, of the cluster
     on_failure: hold                              # hold | rollback | nothing
     operators: [developer@localhost]              # who may order: write your own; here the person of the local world
     requests: topic                               # other systems may deploy and promote; leave out: operators only
   - name: production
     after: staging                                # takes what succeeded there
     namespace: {namespace}
-    pipeline: {{application: {name}, name: deploy-production}}
+{manifests}    pipeline: {{application: {name}, name: deploy-production}}
     promotion: automatic                          # or request: downwind promote {name} production
     on_newer: cancel_waiting                      # or queue
     # for: 30m                                    # how long it has to be live there first
@@ -49,7 +50,18 @@ _NO_BUILD = """\
 # build: {trigger: projects/PROJECT/locations/LOCATION/triggers/NAME}   # Cloud Build; without it images come by tag"""
 
 
-def render(*, file: str, name: str, repository: str, image: str, trigger: str, namespace: str) -> str:
+def render(
+    *,
+    file: str,
+    name: str,
+    repository: str,
+    image: str,
+    trigger: str,
+    namespace: str,
+    parts: Mapping[str, str] | None = None,
+) -> str:
+    """`parts`: of production's bundle, part name to folder."""
+    named = ", ".join(f"{part}: {path}" for part, path in (parts or {}).items())
     return _TEMPLATE.format(
         file=file,
         name=scalar(name),
@@ -58,6 +70,7 @@ def render(*, file: str, name: str, repository: str, image: str, trigger: str, n
         image=scalar(image),
         staging=scalar(f"{namespace}-staging"),
         namespace=scalar(namespace),
+        manifests=f"    manifests: {{parts: {{{named}}}}}\n" if named else "",
     )
 
 

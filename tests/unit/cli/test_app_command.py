@@ -1,5 +1,6 @@
 """`downwind app`: files checked offline, the catalog changed and shown."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from downwind.cli.app_template import scalar
+from downwind.cli.strategies import STRATEGIES
 from downwind.model.read_catalog import read_application
 from downwind.reconcile import names
 
@@ -87,6 +89,37 @@ def test_init_refuses_answers_that_no_catalog_could_hold(cli: Any, tmp_path: Pat
     assert "name: 'Shop!' does not have the right form" in done.stderr
     assert "repository.address" in done.stderr
     assert not file.exists()
+
+
+@pytest.mark.parametrize("strategy", list(STRATEGIES))
+def test_init_writes_the_pipelines_of_a_strategy_too(cli: Any, tmp_path: Path, strategy: str) -> None:
+    file = tmp_path / "downwind.yaml"
+    done = cli.run("app", "init", "--file", str(file), *flags(), "--strategy", strategy)
+    assert done.exit_code == 0, done.output
+    (application,) = [read_application(yaml.safe_load(file.read_text()))]
+    production = application.environments[1]
+    parts = STRATEGIES[strategy].parts
+    assert dict(application.manifests_of(production).paths("production")) == parts or not parts
+    found = sorted((tmp_path / "pipelines").iterdir())
+    assert [each.name for each in found] == ["deploy-production.yaml", "deploy-staging.yaml"]
+    checked = cli.run("pipelines", "check", *map(str, found))
+    assert checked.exit_code == 0, checked.output
+    assert checked.output.count("serves shop/") == 2
+    text = found[0].read_text()
+    assert "# " in text
+    assert set(re.findall(r"{{.*?}}", text)) == {"{{account}}", "{{artifact_account}}", "{{bundles}}"}
+    assert all(part in done.output for part in parts.values())
+
+
+def test_init_overwrites_no_pipeline_without_force(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "pipelines").mkdir()
+    kept = tmp_path / "pipelines" / "deploy-staging.yaml"
+    kept.write_text("mine\n")
+    init = ("app", "init", "--file", str(tmp_path / "downwind.yaml"), *flags(), "--strategy", "canary")
+    done = cli.run(*init)
+    assert (done.exit_code, f"{kept} is there already" in done.stderr) == (1, True)
+    assert (kept.read_text(), (tmp_path / "downwind.yaml").exists()) == ("mine\n", False)
+    assert cli.run(*init, "--force").exit_code == 0
 
 
 def test_init_says_when_it_cannot_write(cli: Any, tmp_path: Path) -> None:
