@@ -83,6 +83,7 @@ def test_a_release_goes_by_on_the_terminal_until_ctrl_c(downwind_world: Downwind
         waiting = downwind_world.wait_for_judgment("shop", "production", commit)
         seen.until(rf"production .* {commit[:7]} .* waits for a manual judgment")
         downwind_world.judge(waiting)
+        downwind_world.approve("shop", "production", commit)
         last = seen.until(rf"production +\d+ {commit[:7]} ")
         assert seen.press_ctrl_c() == 130
     after = seen.written.rpartition("\x1b[?1049l")[2]
@@ -114,7 +115,7 @@ def test_into_a_pipe_the_queue_says_each_change_and_a_signal_ends_it(
     assert (process.returncode, b"Traceback" in errors) == (130, False)
     assert "\x1b" not in output.read_text()
     downwind_world.judge(waiting)
-    downwind_world.wait_for("shop", "production", commit)
+    downwind_world.approve("shop", "production", commit)
 
 
 def test_the_log_leads_to_the_run_and_to_the_build(downwind_world: DownwindWorld, change: Change) -> None:
@@ -125,8 +126,7 @@ def test_the_log_leads_to_the_run_and_to_the_build(downwind_world: DownwindWorld
     execution = downwind_world.ports.pipelines.execution(entry["execution"])
     assert execution is not None
     assert execution.sequence == entry["sequence"]
-    downwind_world.judge(downwind_world.wait_for_judgment("shop", "production", commit))
-    downwind_world.wait_for("shop", "production", commit)
+    downwind_world.approve("shop", "production", commit)
 
 
 @pytest.mark.long

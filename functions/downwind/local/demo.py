@@ -63,17 +63,17 @@ class Demo:
 
         self._chapter("1. A first release goes all the way")
         first = self._push("The first version of the shop")
-        self._to_judgment(first)
-        self._judge(first)
+        self._to_start(first)
+        self._to_the_end(first)
 
         self._chapter("2. A newer release overtakes one that still waits for its judgment")
         self._copy.replace("app/prices.py", *PRICE_CHANGES[0])
         second = self._push("A new price")
-        self._to_judgment(second)
+        self._to_start(second)
         self._copy.replace("app/prices.py", *PRICE_CHANGES[1])
         third = self._push("A better price")
-        self._to_judgment(third)
-        self._judge(third)
+        self._to_start(third)
+        self._to_the_end(third)
 
         self._chapter("3. A release whose unit test fails goes nowhere")
         self._copy.replace("app/prices.py", *PRICE_CHANGES[2])
@@ -93,26 +93,38 @@ class Demo:
         patiently(self._copy.push)
         return commit
 
-    def _to_judgment(self, commit: str) -> None:
+    def _to_start(self, commit: str) -> None:
+        """Up to the judgment before the canary: nothing is deployed in production yet."""
         end = self._wait(outcome("staging", commit), f"the end of {commit[:7]} in staging")
         if end.body["status"] != "succeeded":
             raise Refused(f"staging ended {end.body['status']}: {end.body['reason']}")
         run = self._wait(started("production", commit), f"the start of {commit[:7]} in production")
         self._execution = run.body["execution"]
+        self._await_judgment()
+        self._line(f"production {run.body['n']} waits for a manual judgment")
+
+    def _to_the_end(self, commit: str) -> None:
+        if self._judge(f"Start the canary of {commit[:7]} in production?"):
+            self._await_judgment()
+            self._line("the canary is live; production waits for a manual judgment")
+            self._judge(f"Is the canary well? Let {commit[:7]} into all of production?")
+        self._wait(outcome("production", commit), f"the end of {commit[:7]} in production")
+
+    def _await_judgment(self) -> None:
         deadline = time.monotonic() + PATIENCE
         while self._waiting_stage(self._execution) is None and time.monotonic() < deadline:
             time.sleep(0.1)
-        self._line(f"production {run.body['n']} waits for a manual judgment")
 
-    def _judge(self, commit: str) -> None:
+    def _judge(self, question: str) -> bool:
+        """Whether the run goes on."""
         stage = self._waiting_stage(self._execution)
         if stage is None:
             raise Refused(f"no judgment waits in execution {self._execution}")
-        decision = "continue" if self._approve(f"Let {commit[:7]} into production?") else "stop"
+        decision = "continue" if self._approve(question) else "stop"
         url = f"{self.world.url('gate')}/pipelines/{self._execution}/stages/{stage}"
         patiently(lambda: call("PATCH", url, {"judgmentStatus": decision}))
         self._line(f"a person says {decision!r} in Spinnaker")
-        self._wait(outcome("production", commit), f"the end of {commit[:7]} in production")
+        return decision == "continue"
 
     def _waiting_stage(self, execution: str) -> str | None:
         found = patiently(lambda: self._ports.pipelines.execution(execution))

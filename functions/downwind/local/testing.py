@@ -91,6 +91,24 @@ class DownwindWorld:
             time.sleep(0.1)
         raise TransientError(f"execution {execution} did not come to a judgment within {seconds:.0f} s")
 
+    def approve(
+        self, application: str, environment: str, commit: str, *, seconds: float = PATIENCE
+    ) -> Mapping[str, Any]:
+        """Answers every judgment of the rollout with `continue`, until it has succeeded; its outcome."""
+        run = self.wait(
+            application, started(environment, commit), f"{environment} of {commit} to start", seconds=seconds
+        )
+        execution = str(run.body["execution"])
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = patiently(lambda: self.ports.pipelines.execution(execution), seconds=seconds)
+            if found is not None and found.judgment is not None:
+                self.judge((execution, found.judgment))
+            elif found is None or found.finished:
+                break
+            time.sleep(0.05)
+        return self.wait_for(application, environment, commit, seconds=seconds)
+
     def judge(self, waiting: tuple[str, str], decision: str = "continue") -> None:
         """Answers a judgment as a person does in Spinnaker: `continue` or `stop`."""
         execution, stage = waiting
