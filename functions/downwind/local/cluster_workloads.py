@@ -15,7 +15,7 @@ def failure(item: Mapping[str, Any]) -> str | None:
         return None
     if (item["metadata"].get("annotations") or {}).get(FAIL) == "true":
         return f'the annotation {FAIL}: "true" says so'
-    for image in _images(item):
+    for image in images(item):
         if "@sha256:" not in image:
             return f"ImagePullBackOff: {image} has no digest, and the local cluster runs nothing else"
     return None
@@ -50,7 +50,8 @@ def status_of(item: Object) -> Object:
     }
 
 
-def _images(item: Mapping[str, Any]) -> Iterator[str]:
+def images(item: Mapping[str, Any]) -> Iterator[str]:
+    """Of a workload's pods, as its manifest writes them."""
     spec = item.get("spec") or {}
     pod = spec if item["kind"] == "Pod" else (spec.get("template") or {}).get("spec") or {}
     for group in ("initContainers", "containers"):

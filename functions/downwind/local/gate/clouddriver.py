@@ -6,11 +6,13 @@ the result has the recorded shape.
 
 import copy
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from downwind.local.cluster import ApiError, Cluster
-from downwind.local.gate.traffic import TrafficError, attach
+from downwind.local.gate.changes import DeployError, full_name, image_name, lower_kind
+from downwind.local.gate.traffic import attach
 
 _KINDS_IN_ORDER = {
     0: "Namespace",
@@ -27,20 +29,27 @@ _KINDS_IN_ORDER = {
 _PRIORITY = {kind: number for number, kinds in _KINDS_IN_ORDER.items() for kind in kinds.split()}
 _VERSIONED = frozenset({"ConfigMap", "Secret", "ReplicaSet"})
 _RECEIVES_TRAFFIC = frozenset({"ReplicaSet", "Deployment", "StatefulSet", "DaemonSet"})
-CLUSTER = "moniker.spinnaker.io/cluster"
-"""The annotation by which Spinnaker knows versions of one thing."""
+_CLUSTER = "moniker.spinnaker.io/cluster"
 
 Manifest = dict[str, Any]
-
-
-class DeployError(Exception):
-    """Clouddriver's own sentence about the manifest that stopped the operation."""
 
 
 class Clouddriver:
     def __init__(self, cluster: Cluster, account: str) -> None:
         self._cluster = cluster
         self._account = account
+        # The newest operations as Orca posts them, (name, body): for tests and for a look into a running world.
+        self.operations: deque[tuple[str, dict[str, Any]]] = deque(maxlen=200)
+
+    def take(self, name: str, body: Mapping[str, Any]) -> None:
+        """What Orca posts is the stage's context, without its own notes."""
+        notes = ("kato.", "deploy.", "exception")
+        self.operations.append((name, copy.deepcopy({k: v for k, v in body.items() if not k.startswith(notes)})))
+
+    def of_account(self, account: Any, operation: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        if account != self._account:
+            raise DeployError(f"No credentials named {account}: the local account is {self._account}")
+        return operation()
 
     def deploy(self, application: str, stage: Mapping[str, Any], *, recreate: bool = False) -> dict[str, Any]:
         """The operation's result object. `stage`: the context that Orca posts (`manifests`, artifacts, account).
@@ -69,19 +78,6 @@ class Clouddriver:
             "manifests": manifests,
         }
 
-    def _attach(self, stage: Mapping[str, Any], manifests: Sequence[Manifest]) -> None:
-        """As `trafficManagement` says: a stage that is to enable no traffic brings its pods up without any."""
-        management = stage.get("trafficManagement") or {}
-        options = management.get("options") or {}
-        if not management.get("enabled") or not options.get("enableTraffic"):
-            return
-        for manifest in manifests:
-            if manifest.get("kind") in _RECEIVES_TRAFFIC:
-                try:
-                    attach(manifest, options.get("services") or [], manifests, self._cluster)
-                except TrafficError as error:
-                    raise DeployError(str(error)) from error
-
     def _name(self, manifest: Manifest, application: str) -> dict[str, Any]:
         """Writes Spinnaker's annotations and the versioned name into the manifest; its artifact."""
         metadata = manifest.setdefault("metadata", {})
@@ -90,9 +86,9 @@ class Clouddriver:
         versioned = manifest.get("kind") in _VERSIONED and annotations.get("strategy.spinnaker.io/versioned") != "false"
         annotations |= {
             "artifact.spinnaker.io/name": name,
-            "artifact.spinnaker.io/type": f"kubernetes/{_lower(manifest)}",
+            "artifact.spinnaker.io/type": f"kubernetes/{lower_kind(manifest)}",
             "moniker.spinnaker.io/application": application,
-            CLUSTER: f"{_lower(manifest)} {name}",
+            "moniker.spinnaker.io/cluster": f"{lower_kind(manifest)} {name}",
         }
         version = self._version(manifest) if versioned else ""
         if version:
@@ -103,7 +99,7 @@ class Clouddriver:
             "metadata": {"account": self._account},
             "name": name,
             "reference": metadata.get("name", ""),
-            "type": f"kubernetes/{_lower(manifest)}",
+            "type": f"kubernetes/{lower_kind(manifest)}",
             "version": version,
         }
 
@@ -117,6 +113,60 @@ class Clouddriver:
                 if _content(item) == _content(manifest):
                     return f"v{version}"
         return f"v{highest + 1:03d}"
+
+    def run_job(self, application: str, stage: Mapping[str, Any]) -> dict[str, Any]:
+        """Clouddriver gives every Job of this stage the strategy recreate."""
+        found = self.deploy(application, {**stage, "manifests": [stage["manifest"]]}, recreate=True)
+        return {**found, "deployedNamesByLocation": found["manifestNamesByNamespace"]}
+
+    def find(self, location: str, name: str) -> Manifest | None:
+        """By Spinnaker's full name, `<kind> <name>`."""
+        kind, _, short = name.partition(" ")
+        found = (item for item in self._cluster.list(location) if item["kind"].lower() == kind.lower())
+        return next((item for item in found if item["metadata"]["name"] == short), None)
+
+    def change(self, location: str, name: str, change: Callable[[Manifest], None]) -> None:
+        """Changes the live object in place, as a patch of Clouddriver's does. DeployError: there is none, or
+        the policy said no."""
+        live = self.find(location, name)
+        if live is None:
+            raise DeployError(f"{name} is not in {location}")
+        change(live)
+        self._apply({key: value for key, value in live.items() if key != "status"})
+
+    def remove(self, item: Manifest) -> None:
+        try:
+            self._cluster.delete(_namespace(item), item["kind"], item["metadata"]["name"])
+        except ApiError as error:
+            raise DeployError(f"Delete failed for manifest: {full_name(item)}. Error: {error}") from error
+
+    def others_in_cluster(self, namespace: str, manifest: Mapping[str, Any]) -> list[Manifest]:
+        """The other ReplicaSets of its cluster, oldest first."""
+        cluster = manifest["metadata"]["annotations"][_CLUSTER]
+        return [item for item in self._in_cluster(namespace, cluster) if full_name(item) != full_name(manifest)]
+
+    def by_criteria(self, namespace: str, cluster: str, criteria: str) -> str | None:
+        found = [full_name(item) for item in self._in_cluster(namespace, cluster)]
+        place = {"newest": -1, "second_newest": -2, "oldest": 0}.get(criteria)
+        if place is None:
+            raise DeployError(f"the local world knows newest, second_newest and oldest, not {criteria}")
+        return found[place] if found and -len(found) <= place < len(found) else None
+
+    def _in_cluster(self, namespace: str, cluster: str) -> list[Manifest]:
+        items = (
+            i
+            for i in self._cluster.list(namespace)
+            if (i["metadata"].get("annotations") or {}).get(_CLUSTER) == cluster
+        )
+        return sorted(items, key=lambda item: (item["metadata"]["creationTimestamp"], item["metadata"]["name"]))
+
+    def _attach(self, stage: Mapping[str, Any], manifests: Sequence[Manifest]) -> None:
+        """As `trafficManagement` says: a stage that is to enable no traffic brings its pods up without any."""
+        if not stage.get("services") or not stage.get("enableTraffic"):
+            return
+        for manifest in manifests:
+            if manifest.get("kind") in _RECEIVES_TRAFFIC:
+                attach(manifest, stage["services"], manifests, self._cluster)
 
     def _apply(self, manifest: Manifest) -> None:
         metadata = manifest.get("metadata", {})
@@ -139,10 +189,6 @@ def _content(manifest: Mapping[str, Any]) -> Any:
     return {**spec, "template": (spec.get("template") or {}).get("spec")}
 
 
-def full_name(manifest: Mapping[str, Any]) -> str:
-    return f"{_lower(manifest)} {manifest.get('metadata', {}).get('name', '')}"
-
-
 def _patching(manifest: Manifest) -> str:
     """kubectl shows the whole patch before the server's word; here it is the part of it that we can know."""
     metadata = manifest["metadata"]
@@ -150,7 +196,7 @@ def _patching(manifest: Manifest) -> str:
     group = version if "/" in version else f"/{version}"
     return (
         f"error when applying patch:\n{json.dumps({'metadata': {'annotations': metadata['annotations']}})}\nto:\n"
-        f'Resource: "{group}, Resource={_lower(manifest).lower()}s", GroupVersionKind: "{group}, '
+        f'Resource: "{group}, Resource={lower_kind(manifest).lower()}s", GroupVersionKind: "{group}, '
         f'Kind={manifest["kind"]}"\nName: "{metadata["name"]}", Namespace: "{_namespace(manifest)}"\n'
         'for: "STDIN": error when patching "STDIN": '
     )
@@ -191,15 +237,10 @@ def _bind_images(manifest: Manifest, artifacts: Sequence[Mapping[str, Any]], bou
     references = {a.get("name"): dict(a) for a in reversed(artifacts) if a.get("type") == "docker/image"}
     for container in [*(pod.get("initContainers") or []), *(pod.get("containers") or [])]:
         image = str(container.get("image", ""))
-        name = image.partition("@")[0] if "@" in image else image.rpartition(":")[0] or image
+        name = image_name(image)
         if name in references:
             container["image"] = references[name]["reference"]
             bound.append(references[name])
-
-
-def _lower(manifest: Mapping[str, Any]) -> str:
-    kind = str(manifest.get("kind", ""))
-    return kind[:1].lower() + kind[1:]
 
 
 def _namespace(manifest: Mapping[str, Any]) -> str:

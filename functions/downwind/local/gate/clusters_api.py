@@ -15,9 +15,9 @@ from urllib.parse import quote
 from werkzeug.wrappers import Request, Response
 
 from downwind.local.cluster import Cluster
-from downwind.local.cluster_workloads import failure
+from downwind.local.cluster_workloads import failure, images
 from downwind.local.gate.answers import answer, read_object, upstream
-from downwind.local.gate.clouddriver import full_name
+from downwind.local.gate.changes import full_name
 from downwind.local.gate.manifests import artifact_address
 from downwind.local.http import Handler
 
@@ -192,7 +192,7 @@ class ClustersApi:
         manager = {"account": self._account, "location": _namespace(item), "name": full_name(item)}
         return {
             "account": self._account,
-            "buildInfo": {"images": list(dict.fromkeys(_images(item)))},
+            "buildInfo": {"images": list(dict.fromkeys(images(item)))},
             "capacity": {"desired": wanted, "pinned": False},
             "cloudProvider": "kubernetes",
             "cluster": _cluster_of(item),
@@ -288,10 +288,3 @@ def _pod_labels(item: Mapping[str, Any]) -> Mapping[str, str]:
 def _selects(service: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     selector = (service.get("spec") or {}).get("selector") or {}
     return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
-
-
-def _images(item: Mapping[str, Any]) -> Iterable[str]:
-    pod = ((item.get("spec") or {}).get("template") or {}).get("spec") or {}
-    for group in ("initContainers", "containers"):
-        for container in pod.get(group) or []:
-            yield str(container.get("image", ""))

@@ -13,15 +13,16 @@ from downwind.local.cluster import Cluster
 from downwind.local.gate import stages
 from downwind.local.gate.answers import answer, encoded_slash, firewalled, problem
 from downwind.local.gate.applications_api import ApplicationsApi
+from downwind.local.gate.clouddriver import Clouddriver
 from downwind.local.gate.clusters_api import ClustersApi
 from downwind.local.gate.deploy import DeployManifest
 from downwind.local.gate.echo import Echo
 from downwind.local.gate.executions_api import ExecutionsApi
+from downwind.local.gate.operations import Operations
 from downwind.local.gate.orca import Orca
 from downwind.local.gate.pipelines_api import PipelinesApi
 from downwind.local.gate.records import Records
 from downwind.local.gate.run import StageHandler
-from downwind.local.gate.run_job import RunJob
 from downwind.local.gate.starts_api import StartsApi
 from downwind.local.http import Handler, HttpPart
 from downwind.local.kubernetes_api import KubernetesApi
@@ -67,13 +68,12 @@ class GateServer(HttpPart):
         self.cluster = cluster or Cluster(data)
         self._owns_cluster = cluster is None
         self._records = Records(data / "spinnaker.db")
-        deploy = DeployManifest(self.cluster, account, storage_url)
-        run_job = RunJob(self.cluster, account, storage_url)
+        clouddriver = Clouddriver(self.cluster, account)
+        self.operations = clouddriver.operations
+        others = Operations(self.cluster, clouddriver, storage_url).handlers()
         handlers: dict[str, StageHandler] = {
-            "deployManifest": deploy,
-            "disableManifest": deploy.disable,
-            "runJob": run_job,
-            "runJobManifest": run_job,
+            **others,
+            "deployManifest": DeployManifest(self.cluster, clouddriver, storage_url, others),
             "manualJudgment": stages.manual_judgment,
             "wait": stages.wait,
             "checkPreconditions": stages.check_preconditions,

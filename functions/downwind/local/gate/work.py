@@ -98,11 +98,12 @@ class Work:
             self.run.save()
 
     def add_stage(self, stage: dict[str, Any]) -> "Work":
-        """A synthetic stage, right behind its parent; a new one takes the place of one from before a restart."""
+        """A synthetic stage, behind its parent and its siblings; a new one takes the place of one from before a restart."""
         with self.run.changed:
             stages = self.run.document["stages"]
             stages[:] = [item for item in stages if item["refId"] != stage["refId"]]
-            stages.insert(stages.index(self.stage) + 1, stage)
+            siblings = sum(item.get("parentStageId") == self.stage["id"] for item in stages)
+            stages.insert(stages.index(self.stage) + 1 + siblings, stage)
         return Work(self.run, stage)
 
     def evaluate(self, value: Any) -> Any:
