@@ -102,6 +102,7 @@ class DeployManifest:
             "location": namespace,
             "manifestName": name,
             "refId": f"{work.stage['refId']}>{number}",
+            "requisiteStageRefIds": [f"{work.stage['refId']}>{number - 1}"] if number > 1 else [],
             "type": kind,
         }
         owner = {"parentStageId": work.stage["id"], "syntheticStageOwner": "STAGE_AFTER"}
