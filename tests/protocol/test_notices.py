@@ -352,14 +352,15 @@ def check_one_each(shop: Any, point: str, rollouts: int) -> None:
     assert len(states(shop, "team")) <= rollouts, (point, "team")
 
 
-def test_a_death_at_any_call_loses_no_message_and_doubles_none(new_shop: Any, player: Any) -> None:
+@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.long)])
+def test_a_death_at_any_call_loses_no_message_and_doubles_none(new_shop: Any, player: Any, every: int) -> None:
     alive = player(new_shop(notified()))
     history(alive)
     points = alive.points
     check_one_each(alive.shop, "no death", 2)
     assert states(alive.shop, "team") == ["succeeded"] * 2
     near = [index for index, point in enumerate(points) if "/notice/" in point or "notifier" in point]
-    for index in [*near, *range(0, len(points), 7)]:
+    for index in [*near[::every], *range(0, len(points), 7 * every)]:
         play = player(new_shop(notified()))
         play.die_at = index
         history(play)
@@ -377,11 +378,11 @@ FAULTS: list[Callable[[Any], None]] = [
 ]
 
 
-def fifty(play: Any, seed: int) -> Iterator[str]:
-    """Fifty rollouts of staging; messages come twice, workers die, receivers are slow, lose answers or refuse for a while."""
+def rollouts(play: Any, seed: int, many: int) -> Iterator[str]:
+    """So many rollouts of staging; messages come twice, workers die, receivers are slow, lose answers or refuse for a while."""
     chance = random.Random(seed)
     shop = play.shop
-    for number in range(1, 51):
+    for number in range(1, many + 1):
         if chance.random() < 0.5:
             chance.choice(FAULTS)(shop.memory.notifier)
         if chance.random() < 0.3:
@@ -410,14 +411,18 @@ def fifty(play: Any, seed: int) -> Iterator[str]:
             shop.tick()
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3))])
-def test_fifty_rollouts_are_fifty_messages_each_in_its_final_state(new_shop: Any, player: Any, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "many"), [(0, 15), *(pytest.param(seed, 50, marks=pytest.mark.long) for seed in range(4))]
+)
+def test_fifty_rollouts_are_fifty_messages_each_in_its_final_state(
+    new_shop: Any, player: Any, seed: int, many: int
+) -> None:
     shop = new_shop(notified(), STAGING_ONLY)
-    ends = list(fifty(player(shop), seed))
+    ends = list(rollouts(player(shop), seed, many))
     assert shop.outcomes("staging") == [(number, end) for number, end in enumerate(ends, 1)]
     for name in (*EDITED, "ops"):
-        assert all_states(shop, name, 50) == ends, f"seed {seed}: {name}"
-    team = [state(shop, "team", number) for number in range(1, 51)]
+        assert all_states(shop, name, many) == ends, f"seed {seed}: {name}"
+    team = [state(shop, "team", number) for number in range(1, many + 1)]
     doubtful = [number for number, end in enumerate(ends, 1) if team[number - 1] != end]
     assert all(ends[number - 1] == "succeeded" for number in doubtful), f"seed {seed}: a failure was lost in Teams"
     assert shop.open() == [], f"seed {seed}"

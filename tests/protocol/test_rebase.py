@@ -136,7 +136,7 @@ def test_an_old_tag_does_not_roll_out_when_its_push_is_replayed(memory: MemoryWo
     assert shop.log("staging") == [None]
 
 
-@pytest.mark.parametrize("copied", [1, 2, 3, 4])
+@pytest.mark.parametrize("copied", [1, *(pytest.param(many, marks=pytest.mark.long) for many in (2, 3)), 4])
 @pytest.mark.parametrize("what", ["entries", "rollouts", "both"])
 def test_a_half_restored_ledger(shop: Any, cluster: Cluster, copied: int, what: str) -> None:
     """Of five rollouts the copy has the first few; `what`: entries, rollouts or both, and all other facts."""

@@ -19,13 +19,15 @@ ROOT = Path(__file__).parents[3]
 SCHEMA = json.loads((ROOT / "functions/downwind/cli/schemas/application.schema.json").read_text())
 DESIGN = (Path(__file__).parent / "design-example.yaml").read_text()
 """The catalog of the design, as it stands there."""
+READ = yaml.safe_load(DESIGN)
+VALIDATOR = jsonschema.validators.validator_for(SCHEMA)(SCHEMA)
 DELETE = object()
 Change = tuple[str, Any]
 
 
 def changed(*changes: Change) -> dict[str, Any]:
     """The design's catalog with other values at dotted places."""
-    document: dict[str, Any] = copy.deepcopy(yaml.safe_load(DESIGN))
+    document: dict[str, Any] = copy.deepcopy(READ)
     for path, value in changes:
         *way, last = path.split(".")
         at: Any = document
@@ -48,7 +50,7 @@ def says(check: Callable[[Any], Any], document: Any, error: type[Exception]) -> 
 
 
 def schema_says(document: Any) -> bool:
-    return says(lambda value: jsonschema.validate(value, SCHEMA), document, jsonschema.ValidationError)
+    return says(VALIDATOR.validate, document, jsonschema.ValidationError)
 
 
 def reader_says(document: Any) -> bool:
