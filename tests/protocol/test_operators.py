@@ -377,6 +377,9 @@ def test_the_same_id_is_one_order_and_another_order_with_it_is_refused(shop: Any
     assert len(shop.log("staging")) == 3
     with pytest.raises(Refused, match="another order has the id CHG-1"):
         shop.order("hold", "staging", id="CHG-1")
+    assert shop.order("rollback", "staging", id="CHG-1", target=1, why="another").sequence == first.sequence
+    with pytest.raises(Refused, match="another order has the id CHG-1"):
+        shop.order("rollback", "staging", id="CHG-1", target=2)
 
 
 VERBS: list[tuple[str, dict[str, Any]]] = [

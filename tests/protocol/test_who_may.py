@@ -7,6 +7,7 @@ import pytest
 from downwind.adapters.memory_groups import MemoryGroups
 from downwind.errors import Misconfigured, Refused, TransientError
 from downwind.events.order import VERBS, Asked
+from downwind.perform import everything
 from downwind.perform.operators import may_order
 from downwind.perform.orders import Forbidden, carry_out
 
@@ -86,12 +87,15 @@ def test_who_is_listed_may_and_is_written_down(staffed: Any, verb: str, who: str
     }
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize("verb", ["hold", "resume"])
 @pytest.mark.parametrize("who", [NOBODY, LISTED, IN_GROUP])
-def test_only_the_installations_operators_hold_and_resume_everything(staffed: Any, verb: str, who: str) -> None:
+def test_only_the_installations_operators_hold_and_resume_everything(
+    staffed: Any, verb: str, who: str, dry_run: bool
+) -> None:
     before = written(staffed)
     with pytest.raises(Forbidden, match=r"may not .* everything"):
-        order(staffed, verb, who, None, everything=True)
+        order(staffed, verb, who, None, everything=True, dry_run=dry_run)
     assert written(staffed) == before
 
 
@@ -124,6 +128,59 @@ def test_what_waits_for_the_end_of_a_hold_over_everything_goes_by_itself_then(st
     order(shop, "resume", OF_ALL, None, everything=True, id="r")
     shop.tick()
     assert len(shop.executions("staging")) == 3
+
+
+def test_a_hold_over_everything_says_what_it_stops_and_its_end_what_goes(staffed: Any) -> None:
+    shop = staffed
+    commit = shop.push()
+    would, held = (
+        order(shop, "hold", OF_ALL, None, everything=True, id="h", why="outage", dry_run=dry_run).orders[0]
+        for dry_run in (True, False)
+    )
+    assert (would["state"], held["state"]) == ("would", "done")
+    assert would["then"] == held["then"]
+    (runs,) = [each for each in held["then"] if each.startswith("shop: production 2 ")]
+    assert "waits for execution" in runs
+    shop.build(commit)
+    again = order(shop, "hold", OF_ALL, None, everything=True, id="h", why="outage").orders[0]["then"]
+    hold = "an operator to resume: the hold over everything by boss@acme.example, because: outage"
+    assert f"shop: staging 3 waits for {hold}" in again
+    ended = order(shop, "resume", OF_ALL, None, everything=True, id="r", dry_run=True).orders[0]["then"]
+    assert [line for line in ended if line.startswith("shop: staging 3 ")] == ["shop: staging 3 is to be triggered"]
+
+
+def test_what_a_hold_over_everything_stops_is_told_up_to_a_bound(staffed: Any, monkeypatch: Any) -> None:
+    shop = staffed
+    shop.push()
+    monkeypatch.setattr(everything, "LINES", 1)
+    then = order(shop, "hold", OF_ALL, None, everything=True, id="h", dry_run=True).orders[0]["then"]
+    assert then[1:] == ["and 1 more lines: downwind queue"]
+    monkeypatch.setattr(everything, "APPLICATIONS", 0)
+    then = order(shop, "hold", OF_ALL, None, everything=True, id="h", dry_run=True).orders[0]["then"]
+    assert then == ["and 1 more applications with something open: downwind queue"]
+
+
+def test_an_id_is_one_order_over_everything_whatever_its_why(staffed: Any) -> None:
+    shop = staffed
+    for why in ("outage", "still the outage"):
+        (held,) = order(shop, "hold", OF_ALL, None, everything=True, id="h", why=why).orders
+        assert held["says"].endswith("because: outage")
+    with pytest.raises(Refused, match="another order has the id h already"):
+        order(shop, "resume", OF_ALL, None, everything=True, id="h")
+
+
+def test_a_hold_over_everything_stands_whatever_cannot_be_read(staffed: Any) -> None:
+    shop = staffed
+    shop.push()
+
+    def away(method: str, name: str) -> None:
+        if name.startswith("application/"):
+            raise TransientError("the catalog is away")
+
+    shop.memory.catalog.fail = away
+    (held,) = order(shop, "hold", OF_ALL, None, everything=True, id="h").orders
+    assert held["then"] == ["what follows could not be looked up: the catalog is away"]
+    assert len(shop.facts("all/hold/")) == 1
 
 
 def test_a_hold_without_an_environment_is_for_those_where_this_person_may(staffed: Any) -> None:

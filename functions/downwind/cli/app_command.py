@@ -180,7 +180,14 @@ def apply_command(session: Session, paths: Sequence[Path]) -> None:
         raise Refused(f"nothing was applied: {count(len(problems), 'problem')}", fix="correct them and apply again")
     for each in found:
         if each.application is not None:
-            for line in apply(session.world, each.application, each.text):
+            try:
+                said = apply(session.world, each.application, each.text)
+            except Refused as error:
+                if not session.settings.local:
+                    raise
+                fix = "downwind local add DIRECTORY brings repository, trigger and pipelines into a local world"
+                raise Refused(error.reason, field=error.field, fix=fix) from error
+            for line in said:
                 click.echo(line)
 
 

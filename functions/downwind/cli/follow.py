@@ -32,8 +32,10 @@ def follow_order(
 ) -> int:
     """The same of an operator's order, as operate has answered it. A hold is followed until nothing runs any more, a resume to
     the end of what it let go. `err`: the lines go to stderr."""
-    follower = _Follower(session, registered, answer["environment"], answer["request"], verb=answer["verb"], err=err)
-    return _until(session, follower, answer["request"], timeout)
+    heard = "" if err else answer["says"]
+    where, identifier, verb = answer["environment"], answer["request"], answer["verb"]
+    follower = _Follower(session, registered, where, identifier, verb=verb, err=err, heard=heard)
+    return _until(session, follower, identifier, timeout)
 
 
 def _until(session: Session, follower: "_Follower", identifier: str, timeout: int) -> int:
@@ -61,7 +63,9 @@ class _Follower:
         *,
         verb: str = "deploy",
         err: bool = False,
+        heard: str = "",
     ) -> None:
+        """`heard`: what the answer has said already."""
         self.session = session
         self.registered = registered
         self.environment = environment
@@ -72,10 +76,11 @@ class _Follower:
         self._number: int | None = None
         self._told: set[str] = set()
         self._last = ""
+        self._heard = heard
 
     def say(self, text: str) -> None:
         """Once in a row: a wait that goes on is no news."""
-        if text != self._last:
+        if text not in {self._last, self._heard}:
             self._last = text
             click.echo(printable(text), err=self._err)
 

@@ -12,17 +12,23 @@ from downwind.cli.places import places_of
 from downwind.cli.sheet import Row, Sheet
 from downwind.cli.status_command import because_of
 from downwind.cli.watch import Look, present, watch_options
-from downwind.perform.history import Past, history
+from downwind.perform.history import OVER_ALL, OverAll, Past, history, history_over_all
 from downwind.reconcile.links import page_of
 from downwind.reconcile.log import LogEntry
 from downwind.reconcile.words import short
 
 _HEADINGS = ("ENVIRONMENT", "ENTRY", "TIME", "COMMIT", "WHAT", "WHO", "STATE", "TOOK")
 _MOST = 500
+_NAMES = (
+    *("environment", "sequence", "entered", "commit", "by", "verb", "ref", "upstream", "upstream_sequence", "target"),
+    *("request", "who", "why", "judgments", "state", "reason", "waits", "started", "ended", "attempt", "execution"),
+    *("execution_page", "build", "build_status", "build_log", "generation"),
+)
+"""Of an entry in JSON. Of what was ordered over everything most are null, the environment among them."""
 
 
 @click.command("history")
-@click.argument("application")
+@click.argument("application", required=False)
 @click.argument("environment", required=False)
 @click.option(
     "--limit", type=click.IntRange(1, _MOST), default=20, show_default=True, help="Entries, the newest first."
@@ -36,7 +42,7 @@ _MOST = 500
 def history_command(
     context: click.Context,
     session: Session,
-    application: str,
+    application: str | None,
     environment: str | None,
     *,
     limit: int,
@@ -48,12 +54,16 @@ def history_command(
 ) -> None:
     """Tell what was rolled out and ordered, newest first: who, why, when, and what became of it.
 
+    Without APPLICATION: the holds over everything, and what ended them. They stand among an application's entries too, as
+    environment (all).
+
     \b
     Examples:
       downwind history shop production
       downwind history shop --limit 100 -o json
       downwind history shop production --continue production=37
       downwind history shop production --links --watch
+      downwind history
     """
 
     def look() -> Look:
@@ -63,19 +73,23 @@ def history_command(
 
 
 def _look(
-    session: Session, application: str, environment: str | None, limit: int, token: str | None, *, links: bool
+    session: Session, application: str | None, environment: str | None, limit: int, token: str | None, *, links: bool
 ) -> Look:
-    registered, places = places_of(session, application, environment)
-    start = _start(token, {each.name for each in places}) if token is not None else None
-    page = history(session.world, registered, places, session.now(), limit=limit, start=start)
+    if application is None:
+        start = _start(token, {OVER_ALL}) if token is not None else None
+        page = history_over_all(session.world, limit=limit, start=start)
+        notes = [] if page.entries else ["nothing was ever held everywhere; name an APPLICATION for its log"]
+    else:
+        registered, places = places_of(session, application, environment)
+        start = _start(token, {OVER_ALL, *(each.name for each in places)}) if token is not None else None
+        page = history(session.world, registered, places, session.now(), limit=limit, start=start)
+        notes = [] if page.entries else [f"no entry yet; what comes next: downwind status {application}"]
     following = ",".join(f"{name}={n}" for name, n in page.following.items()) or None
-    notes = [] if page.entries else [f"no entry yet; what comes next: downwind status {application}"]
     if page.silent:
         notes.append(f"Spinnaker did not say how open executions are: {page.silent}")
     if following:
-        notes.append(
-            f"older ones: downwind history {application} {environment or ''} --continue {following}".replace("  ", " ")
-        )
+        what = " ".join(word for word in ("downwind history", application, environment) if word)
+        notes.append(f"older ones: {what} --continue {following}")
     sheet = Sheet(
         headings=(*_HEADINGS, *(("EXECUTION", "BUILD") if links else ()), "WHY"),
         key=2,
@@ -101,7 +115,11 @@ def _start(token: str, known: set[str]) -> Mapping[str, int]:
     return start
 
 
-def _row(session: Session, each: Past, *, links: bool) -> Row:
+def _row(session: Session, each: Past | OverAll, *, links: bool) -> Row:
+    if isinstance(each, OverAll):
+        state = "holds" if each.holds else "done"
+        blank = (None, None) if links else ()
+        return ("(all)", str(each.n), moment(each.time), None, each.verb, each.who, state, None, *blank, each.why)
     now = each.standing
     page = page_of(session.world.deck, each.environment.pipeline_application, now.execution)
     log = each.build.log or each.build.id if each.build else None
@@ -154,7 +172,19 @@ def _took(started: datetime | None, ended: datetime | None) -> str | None:
     return span(ended - started) if started and ended else None
 
 
-def _json(session: Session, each: Past) -> dict[str, Any]:
+def _json(session: Session, each: Past | OverAll) -> dict[str, Any]:
+    if isinstance(each, OverAll):
+        about = {"by": "operator", "verb": each.verb, "request": each.request, "who": each.who, "why": each.why}
+        state = "holds" if each.holds else "done"
+        lists: dict[str, Any] = {"judgments": [], "waits": []}
+        return {
+            **dict.fromkeys(_NAMES),
+            **lists,
+            **about,
+            "sequence": each.n,
+            "entered": moment(each.time),
+            "state": state,
+        }
     entry, now = each.entry, each.standing
     return {
         "environment": each.environment.name,

@@ -82,10 +82,11 @@ def _row(found: View, place: EnvironmentStanding) -> Row:
     if ahead:
         state = ahead[0].state
         waits = tuple(each for each in ahead[0].waits if held is None or each != held.hold.says)
-        if waits or not ahead[0].waits:
+        if (waits or not ahead[0].waits) and not _is_why(held, ahead[0]):
             because.append(because_of(replace(ahead[0], waits=waits)))
-        if place.last and place.last is not ahead[0] and place.last.state == "failed":
-            because.append(f"{place.last.n} failed: {place.last.reason}")
+        last = place.last
+        if last and last is not ahead[0] and last.state == "failed" and not _is_why(held, last):
+            because.append(f"{last.n} failed: {last.reason}")
     elif place.due:
         state = "due"
     elif live is None:
@@ -101,6 +102,12 @@ def _row(found: View, place: EnvironmentStanding) -> Row:
         (held.hold.who or "automation") if held else None,
         "; ".join(text for text in because if text),
     )
+
+
+def _is_why(held: Held | None, line: Standing) -> bool:
+    """Has this very failure made automation hold, so that it was told already?"""
+    why = held.hold.why if held else None
+    return why is not None and why.endswith(f" {line.n} failed: {line.reason}")
 
 
 def _everything(seen: Sequence[View]) -> list[str]:

@@ -25,8 +25,8 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{7,64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """`kind`: commit, digest, build, execution or event; `releases` are (application, commit), `events` prefixes of events
-    that name the subject itself."""
+    """`kind`: commit, digest, build, execution, event, or order (of a hold over everything); `releases` are (application,
+    commit), `events` prefixes of events that name the subject itself."""
 
     kind: str
     id: str
@@ -101,6 +101,11 @@ def _by_name(world: World, word: str) -> list[Subject]:
     for prefix, objects in zip(events, listed[len(prefixes) :], strict=True):
         if objects:
             found.append(Subject(kind="event", id=prefix.split("/")[1], events=(prefix,)))
+    found += [
+        Subject(kind="order", id=word, events=(fact.name,))
+        for fact in ledger.page(world.ledger, names.ALL_HOLDS, limit=_LOG_LIMIT)
+        if fact.body["request"] == word
+    ]
     complete = {"event": _of_events, "commit": _of_commit, "execution": _of_execution}
     return [complete[each.kind](world, each) if each.kind in complete else each for each in found]
 

@@ -54,10 +54,27 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Newest first. `following`: by environment the entry with which the next page begins; empty: that was all."""
+class OverAll:
+    """A hold over everything, or its end. `holds`: it stands."""
 
-    entries: tuple[Past, ...]
+    n: int
+    verb: str
+    request: str
+    who: str
+    why: str | None
+    time: datetime
+    holds: bool
+
+
+OVER_ALL = "ALL"
+"""Stands for what was ordered over everything where environments are named: no environment can be called so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Newest first. `following`: by environment (or OVER_ALL) the entry with which the next page begins; empty: that was all."""
+
+    entries: tuple[Past | OverAll, ...]
     following: Mapping[str, int]
     silent: str | None = None
 
@@ -71,19 +88,22 @@ def history(
     limit: int,
     start: Mapping[str, int] | None = None,
 ) -> Page:
-    """At most `limit` entries of these environments. `start`: `following` of the page before; an environment that is not in it
-    has no more. Costs a look at the application, one list for each environment, and up to three for each entry."""
-    chosen = [each for each in places if start is None or each.name in start]
+    """At most `limit` entries of these environments, among them what was ordered over everything. `start`: `following` of the
+    page before; an environment that is not in it has no more. Costs a look at the application, one list for each environment and
+    one more, and up to three for each entry."""
+    chosen: list[Environment | None] = [each for each in places if start is None or each.name in start]
+    chosen += [None] if start is None or OVER_ALL in start else []
     lists = world.side_by_side([partial(_log, world, registered, each, limit, start or {}) for each in chosen])
     merged = heapq.merge(
         *([(each, fact) for fact in facts] for each, facts in zip(chosen, lists, strict=True)),
         key=lambda pair: pair[1].created,
         reverse=True,
     )
-    taken = [pair for pair, _ in zip(merged, range(limit), strict=False)]
-    shown = {fact.name for _, fact in taken}
+    both = [pair for pair, _ in zip(merged, range(limit), strict=False)]
+    taken = [(each, fact) for each, fact in both if each is not None]
+    shown = {fact.name for _, fact in both}
     left = {
-        each.name: min(facts, key=lambda fact: fact.name)
+        each.name if each is not None else OVER_ALL: min(facts, key=lambda fact: fact.name)
         for each, listed in zip(chosen, lists, strict=True)
         if (facts := [fact for fact in listed if fact.name not in shown])
     }
@@ -95,16 +115,48 @@ def history(
     }
     builds = _load(world, found, taken)
     return Page(
-        entries=tuple(_past(found, each, fact, open_entries, builds) for each, fact in taken),
+        entries=tuple(
+            _past(found, each, fact, open_entries, builds)
+            if each is not None
+            else _over_all(fact, found.snapshot.under(names.ALL_HOLDS))
+            for each, fact in both
+        ),
         following={name: int(fact.body["n"]) for name, fact in left.items()},
         silent=found.silent,
     )
 
 
+def history_over_all(world: World, *, limit: int, start: Mapping[str, int] | None = None) -> Page:
+    """What was ordered over everything, alone."""
+    first = (start or {}).get(OVER_ALL)
+    begin = names.all_hold(first) if first else None
+    facts = ledger.page(world.ledger, names.ALL_HOLDS, limit=limit + 1, start=begin)
+    newest = facts[:1] if first is None else ledger.page(world.ledger, names.ALL_HOLDS, limit=1)
+    following = {OVER_ALL: int(facts[limit].body["n"])} if len(facts) > limit else {}
+    return Page(entries=tuple(_over_all(each, newest) for each in facts[:limit]), following=following)
+
+
+def _over_all(fact: Fact, newest: Sequence[Fact]) -> OverAll:
+    body = fact.body
+    return OverAll(
+        n=int(body["n"]),
+        verb=body["verb"],
+        request=body["request"],
+        who=body["who"],
+        why=body.get("why"),
+        time=fact.created,
+        holds=body["verb"] == "hold" and any(each.name == fact.name for each in newest[:1]),
+    )
+
+
 def _log(
-    world: World, registered: Registered, environment: Environment, limit: int, start: Mapping[str, int]
+    world: World, registered: Registered, environment: Environment | None, limit: int, start: Mapping[str, int]
 ) -> list[Fact]:
     application = registered.application.name
+    if environment is None:
+        first = start.get(OVER_ALL)
+        begin = names.all_hold(first) if first else None
+        return ledger.page(world.ledger, names.ALL_HOLDS, limit=limit + 1, start=begin)
     first = start.get(environment.name)
     return ledger.page(
         world.ledger,

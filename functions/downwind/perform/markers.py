@@ -17,6 +17,8 @@ METADATA_LIMIT = 4000
 """Hints up to this size stand in the metadata too, so that a list is enough."""
 FORSAKEN = timedelta(hours=1)
 """Longer than any worker lives and any message waits for its next delivery: a marker without a record is nobody's by then."""
+LISTED = 5000
+"""Markers of which `applications` tells."""
 _EVENT = re.compile(r"[0-9a-f]{64}")
 
 
@@ -52,6 +54,12 @@ def read_hints(data: bytes | str) -> Hints:
         executions=frozenset(body.get("executions", ())),
         notices=frozenset((environment, n) for environment, n in body.get("notices", ())),
     )
+
+
+def applications(world: World) -> list[str]:
+    """Those with something open; folders that are none begin with `_`."""
+    found = {each.name.split("/")[1] for each in world.work.list("open/", limit=LISTED)}
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 def read(world: World, listed: Sequence[StoredObject], now: datetime) -> tuple[dict[str, Hints], set[str]]:

@@ -1,7 +1,7 @@
 """An operator's order: what it means now, what would follow from it, and carried out. Who may order has been asked before."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,14 +20,14 @@ from downwind.reconcile.due import next_steps
 from downwind.reconcile.facts import Fact, Hints, NewFact, Snapshot
 from downwind.reconcile.orders import resolve
 from downwind.reconcile.recording import record_request
-from downwind.reconcile.steps import Append, Compare, Observe, Record, Step, Verify, Wait
+from downwind.reconcile.steps import Append, Compare, Due, Observe, Record, Step, Verify
 from downwind.reconcile.wanted import Query
 
 SOURCE = "operate"
 _ROUNDS = 12
 _ASKS = Verify | Compare | Observe
 """Steps that only look."""
-_REPEATED = ("verb", "commit", "build", "images", "who")
+_REPEATED = ("verb", "commit", "build", "images", "target", "who")
 """What has to be the same where an id comes again."""
 
 
@@ -57,7 +57,7 @@ def operate(world: World, registered: Registered, request: Order, now: datetime,
     environment = _environment(registered, request)
     standing = _facts(world, prefix).get("order")
     if standing is not None:
-        _check_repeated(standing.body, fact.body)
+        check_repeated(standing.body, fact.body)
         return _answer(world, registered, request, prefix, now)
     ordered_images(world, request)
     found = _look(world, registered, request, fact, now)
@@ -91,7 +91,8 @@ def _environment(registered: Registered, request: Order) -> Environment:
     return environment
 
 
-def _check_repeated(standing: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+def check_repeated(standing: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+    """Refused: what stands under this id is another order. `why` may differ: what was recorded first stands."""
     if any(standing.get(name) != body.get(name) for name in _REPEATED if body.get(name) is not None):
         raise Refused(
             f"another order has the id {body['id']} already", field="id", fix="give each order an id of its own"
@@ -118,22 +119,28 @@ def _look(world: World, registered: Registered, request: Order, fact: NewFact | 
 
 def _preview(world: World, found: View, request: Order, prefix: str, now: datetime) -> Answer:
     """Plays the decision on in the snapshot alone, as the reconciler would; asks where that only asks."""
-    effects = Effects(world, found.registered, found.snapshot)
     entry: int | None = request.target if request.verb in {"approve", "reject"} else None
     says = words.of_body(found.snapshot.facts[prefix + "order"].body)
-    tried: list[Step] = []
-    due = next_steps(found.registered, found.snapshot, now, world.timing)
-    for _ in range(_ROUNDS):
+    due = Due()
+    for due in rounds(world, found, now):
         for step in due.steps:
             if isinstance(step, Record) and step.fact.name == prefix + "refused":
                 raise Refused(step.fact.body["reason"])
             if isinstance(step, Append) and step.entry.body.get("request") == request.id:
                 entry, says = step.entry.body["n"], words.of_body(step.entry.body)
+    return _says(request, "would", entry, says, then(found, request.environment, due))
+
+
+def rounds(world: World, found: View, now: datetime) -> Iterator[Due]:
+    """What is due, and again when what is to be written counts as written; the last one is where it comes to rest."""
+    effects = Effects(world, found.registered, found.snapshot)
+    tried: list[Step] = []
+    for _ in range(_ROUNDS):
+        due = next_steps(found.registered, found.snapshot, now, world.timing, tried)
+        yield due
         if not _play(effects, due.steps, tried, now):
             break
         load(world, found)
-        due = next_steps(found.registered, found.snapshot, now, world.timing, tried)
-    return _says(request, "would", entry, says, _then(found, request.environment, due.steps, due.waits))
 
 
 def _play(effects: Effects, steps: Sequence[Step], tried: list[Step], now: datetime) -> bool:
@@ -150,10 +157,10 @@ def _play(effects: Effects, steps: Sequence[Step], tried: list[Step], now: datet
     return bool(new)
 
 
-def _then(found: View, environment: str, steps: Sequence[Step], waits: Sequence[Wait]) -> tuple[str, ...]:
+def then(found: View, environment: str, due: Due) -> tuple[str, ...]:
     """Sentences about one environment, each once."""
-    lines = [words.of_step(step) for step in steps if _concerns(step, environment)]
-    lines += [words.of_wait(wait) for wait in waits if wait.environment == environment]
+    lines = [words.of_step(step) for step in due.steps if _concerns(step, environment)]
+    lines += [words.of_wait(wait) for wait in due.waits if wait.environment == environment]
     if found.silent:
         lines.append(f"Spinnaker did not say how open executions are: {found.silent}")
     return tuple(dict.fromkeys(lines))
@@ -170,19 +177,19 @@ def _answer(world: World, registered: Registered, request: Order, prefix: str, n
         raise Refused(facts["refused"].body["reason"])
     found = _look(world, registered, request, None, now)
     due = next_steps(registered, found.snapshot, now, world.timing)
-    then = _then(found, request.environment, due.steps, due.waits)
+    follows = then(found, request.environment, due)
     if "entry" not in facts:
         says = "recorded; the next tick goes on with it"
-        return _says(request, "accepted", None, says, then)
+        return _says(request, "accepted", None, says, follows)
     number = int(facts["entry"].body["n"])
     name = names.entry(registered.application.name, request.environment, number)
     entry = found.snapshot.facts.get(name)
     judged = request.verb in {"approve", "reject"}
     says = words.of_body(facts["order"].body if judged or entry is None else entry.body)
-    return _says(request, "done", number, says, then)
+    return _says(request, "done", number, says, follows)
 
 
-def _says(request: Order, state: str, number: int | None, says: str, then: tuple[str, ...]) -> Answer:
+def _says(request: Order, state: str, number: int | None, says: str, follows: tuple[str, ...]) -> Answer:
     return Answer(
         request=request.id,
         application=request.application,
@@ -191,40 +198,5 @@ def _says(request: Order, state: str, number: int | None, says: str, then: tuple
         state=state,
         sequence=number,
         says=says,
-        then=then,
+        then=follows,
     )
-
-
-def hold_everything(
-    world: World, verb: str, identifier: str, who: str, why: str | None, *, dry_run: bool
-) -> dict[str, Any]:
-    """One object over all environments, so that a stop is one write. Refused: there is nothing to resume."""
-    for _ in range(_ROUNDS):
-        ((facts, _cut),) = ledger.load(world.ledger, [Query(prefix=names.ALL_HOLDS, limit=20)])
-        standing = next((fact for fact in facts if fact.body["request"] == identifier), None)
-        if standing is not None:
-            return _all(standing.body, "done")
-        if verb == "resume" and (not facts or facts[0].body["verb"] != "hold"):
-            raise Refused("nothing holds everything", fix="downwind status names what holds an environment")
-        number = int(facts[0].body["n"]) + 1 if facts else 1
-        body = {"kind": "all-hold", "n": number, "verb": verb, "request": identifier, "who": who, "why": why}
-        if dry_run:
-            return _all(body, "would")
-        if ledger.create(world.ledger, [NewFact(name=names.all_hold(number), body=body)])[0] is not None:
-            return _all(body, "done")
-    raise Refused(
-        "others hold and resume everything at the same moment", fix="look at downwind status, and order again"
-    )
-
-
-def _all(body: Mapping[str, Any], state: str) -> dict[str, Any]:
-    return {
-        "request": body["request"],
-        "application": None,
-        "environment": None,
-        "verb": body["verb"],
-        "state": state,
-        "sequence": body["n"],
-        "says": words.of_body(body),
-        "then": [],
-    }

@@ -10,7 +10,8 @@ from downwind.events.order import Asked
 from downwind.model.catalog import Environment, Registered
 from downwind.model.event import Order
 from downwind.perform import applications
-from downwind.perform.operate import hold_everything, operate
+from downwind.perform.everything import hold_everything
+from downwind.perform.operate import operate
 from downwind.perform.operators import may_order
 from downwind.perform.world import World
 from downwind.ports import Groups
@@ -36,7 +37,7 @@ def carry_out(world: World, groups: Groups, asked: Asked, email: str, everything
     if asked.everything:
         if not may_order(everything, email, groups):
             raise Forbidden(f"{email} may not {asked.verb} everything; DOWNWIND_OPERATORS of operate lists who may")
-        done.orders.append(hold_everything(world, asked.verb, asked.id, email, asked.why, dry_run=asked.dry_run))
+        done.orders.append(hold_everything(world, asked.verb, asked.id, email, asked.why, now, dry_run=asked.dry_run))
         return done
     registered, places, others = _places(world, groups, asked, email)
     several = len(places) + len(others) > 1

@@ -38,6 +38,7 @@ _STEPS = {
     "started": "triggered",
     "cancel": "cancelled",
     "order": "ordered",
+    "all-hold": "ordered",
     "cancel-order": "ordered",
     "retry-order": "ordered",
 }

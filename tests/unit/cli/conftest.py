@@ -30,10 +30,11 @@ class Cli:
         self.memory = memory
         self.folder = folder
         self.passing: Callable[[], None] = lambda: None
+        self.settings = dict(SETTINGS)
 
     def session(self) -> Session:
         return Session(
-            environment=dict(SETTINGS),
+            environment=dict(self.settings),
             folder=self.folder,
             make_world=lambda settings: self.memory.world,
             now=self.memory.clock,

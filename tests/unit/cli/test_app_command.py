@@ -222,6 +222,14 @@ def test_apply_says_which_trigger_is_missing(cli: Any, shop: Any, tmp_path: Path
     assert (done.exit_code, done.stderr) == (1, "Error: no trigger projects/acme/locations/global/triggers/none\n")
 
 
+def test_apply_into_a_local_world_leads_to_what_makes_a_trigger_there(cli: Any, shop: Any, tmp_path: Path) -> None:
+    cli.settings["DOWNWIND_LOCAL"] = "1"
+    trigger = "build: {trigger: projects/acme/locations/global/triggers/none}\n"
+    done = cli.run("app", "apply", write(tmp_path, GOOD + trigger))
+    assert done.exit_code == 1
+    assert "downwind local add DIRECTORY" in done.stderr
+
+
 def test_list_and_show_tell_what_stands_in_the_catalog(cli: Any, shop: Any) -> None:
     listed = cli.run("app", "list").stdout
     assert listed.splitlines()[0].split() == ["NAME", "REPOSITORY", "ENVIRONMENTS"]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from downwind.errors import TransientError
+from downwind.perform.everything import hold_everything
 from downwind.ports import NewObject
 from downwind.reconcile import names
 
@@ -15,7 +16,7 @@ def entries(cli: Any, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
-def numbers(found: list[dict[str, Any]]) -> list[tuple[str, int]]:
+def numbers(found: list[dict[str, Any]]) -> list[tuple[str | None, int]]:
     return [(each["environment"], each["sequence"]) for each in found]
 
 
@@ -109,6 +110,38 @@ def test_orders_stand_in_the_log_with_who_and_why(cli: Any, shop: Any) -> None:
     assert (found[5]["commit"], found[5]["state"], found[8]["state"]) == (None, "done", "holds")
 
 
+def over_all(shop: Any, verb: str, identifier: str, why: str | None = None) -> None:
+    shop.memory.clock.advance(60)
+    hold_everything(shop.world, verb, identifier, "boss@acme.example", why, shop.memory.clock(), dry_run=False)
+
+
+def test_a_hold_over_everything_stands_among_the_entries_and_alone(cli: Any, shop: Any) -> None:
+    assert "nothing was ever held everywhere" in cli.run("history").stdout
+    to_production(shop)
+    over_all(shop, "hold", "h1", "outage")
+    shop.memory.clock.advance(60)
+    shop.build(shop.push())
+    found = entries(cli)
+    assert numbers(found) == [("staging", 2), (None, 1), ("production", 1), ("staging", 1)]
+    assert set(found[1]) == set(found[0])
+    about = {name: found[1][name] for name in ("verb", "who", "why", "state", "request")}
+    wanted = {"verb": "hold", "who": "boss@acme.example", "why": "outage", "state": "holds", "request": "h1"}
+    assert about == wanted
+    over_all(shop, "resume", "h2")
+    assert [(each["verb"], each["state"]) for each in cli.json("history")["entries"]] == [
+        ("resume", "done"),
+        ("hold", "done"),
+    ]
+    (row,) = [line for line in cli.run("history", "shop", "staging").stdout.splitlines() if "outage" in line]
+    assert row.split()[0] == "(all)"
+    page = cli.json("history", "shop", "--limit", "2")
+    rest = cli.json("history", "shop", "--continue", page["continue"])
+    assert "ALL=1" in page["continue"]
+    assert numbers([*page["entries"], *rest["entries"]]) == [(None, 2), *numbers(found)]
+    assert cli.json("history", "--limit", "1")["continue"] == "ALL=1"
+    assert numbers(cli.json("history", "--continue", "ALL=1")["entries"]) == [(None, 1)]
+
+
 def test_an_automatic_rollback_says_what_failed(cli: Any, shop: Any) -> None:
     staging = "pipeline: {application: shop, name: deploy-staging}"
     shop.apply(shop.catalog.replace(staging, f"{staging}\n    on_failure: rollback"))
@@ -168,7 +201,7 @@ def test_pages_give_every_entry_once_over_all_environments(cli: Any, shop: Any) 
     shop.push()
     whole = numbers(entries(cli))
     assert len(whole) == 9
-    found: list[tuple[str, int]] = []
+    found: list[tuple[str | None, int]] = []
     token: list[str] = []
     pages = 0
     while True:

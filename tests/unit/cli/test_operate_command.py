@@ -146,6 +146,8 @@ def test_a_rollback_is_followed_to_its_end(shop: Any, cli: Any, door: Any, stage
     said = cli.run("rollback", "shop", "staging", "--wait")
     assert said.exit_code == code, said.output
     assert "staging 3 triggered" in said.output
+    first = said.stdout.splitlines()[0]
+    assert said.stdout.count(f"{first}\n") == 1, "the answer says it, so the wait does not"
 
 
 def test_a_cancel_is_followed_until_it_is_cancelled(shop: Any, cli: Any, door: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from downwind.errors import TransientError
-from downwind.perform.operate import hold_everything
+from downwind.perform.everything import hold_everything
 from downwind.ports import NewObject
 
 
@@ -200,7 +200,7 @@ def test_a_hold_below_many_entries_still_says_since_when(cli: Any, shop: Any) ->
 
 
 def test_a_hold_over_everything_is_in_every_environment(cli: Any, shop: Any) -> None:
-    hold_everything(shop.world, "hold", "o1", "ann@acme.example", "outage", dry_run=False)
+    hold_everything(shop.world, "hold", "o1", "ann@acme.example", "outage", shop.memory.clock(), dry_run=False)
     holds = [place(cli, each)["hold"] for each in ("staging", "production")]
     assert holds[0] == holds[1]
     assert (holds[0]["sequence"], holds[0]["who"], holds[0]["why"]) == (None, "ann@acme.example", "outage")
@@ -211,13 +211,24 @@ def test_a_hold_over_everything_is_told_beside_that_of_an_environment(cli: Any, 
     to_production(shop)
     shop.order("hold", "staging", who="bob@acme.example", why="audit")
     assert "everything" not in cli.run("status").stdout
-    hold_everything(shop.world, "hold", "o1", "ann@acme.example", "outage", dry_run=False)
+    hold_everything(shop.world, "hold", "o1", "ann@acme.example", "outage", shop.memory.clock(), dry_run=False)
     assert place(cli, "staging")["hold"]["who"] == "bob@acme.example"
     note = "everything is held since 2026-11-24T09:00:0.Z by ann@acme.example: outage; downwind resume --all\n"
     assert re.search(note, cli.run("status").stdout)
     assert re.search(note, cli.run("status", "shop").stdout)
-    hold_everything(shop.world, "resume", "o2", "ann@acme.example", None, dry_run=False)
+    hold_everything(shop.world, "resume", "o2", "ann@acme.example", None, shop.memory.clock(), dry_run=False)
     assert "everything" not in cli.run("status").stdout
+
+
+def test_what_made_automation_hold_is_told_once(cli: Any, shop: Any) -> None:
+    staging = "pipeline: {application: shop, name: deploy-staging}"
+    shop.apply(shop.catalog.replace(staging, f"{staging}\n    on_failure: hold"))
+    shop.build(shop.push())
+    shop.memory.pipelines.fail_stage(shop.executions("staging")[-1]["id"], "4", "no such image")
+    shop.echo(shop.executions("staging")[-1])
+    (row,) = [line for line in cli.run("status").stdout.splitlines() if " staging " in line]
+    assert "staging 1 failed: " in row
+    assert row.count("no such image") == 1
 
 
 def test_what_still_runs_below_what_is_live_comes_last(cli: Any, shop: Any) -> None:

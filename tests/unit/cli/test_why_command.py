@@ -9,6 +9,7 @@ import pytest
 from downwind.errors import TransientError
 from downwind.events.sources import TOPICS
 from downwind.perform import ledger
+from downwind.perform.everything import hold_everything
 from downwind.perform.find import SOURCES
 from downwind.reconcile import names
 from downwind.reconcile.facts import NewFact
@@ -256,6 +257,15 @@ def test_an_order_that_brings_no_release_leads_to_its_entry(cli: Any, shop: Any)
         "message o-hold: operate checked whose ID token it was, and that the catalog or the installation lists this person"
     )
     assert said["received"].startswith("order o-hold came to operate")
+
+
+def test_a_hold_over_everything_is_found_by_its_id(cli: Any, shop: Any) -> None:
+    hold_everything(shop.world, "hold", "INC-7", "boss@acme.example", "outage", shop.memory.clock(), dry_run=False)
+    document = cli.json("why", "INC-7")
+    assert document["subjects"] == [{"kind": "order", "id": "INC-7"}]
+    (line,) = document["events"]
+    assert (line["step"], line["text"]) == ("ordered", "boss@acme.example holds everything, because: outage")
+    assert line["object"].endswith(names.all_hold(1))
 
 
 def test_orders_about_a_rollout_stand_in_its_chain_and_were_never_to_be_triggered(cli: Any, shop: Any) -> None:
