@@ -104,13 +104,14 @@ class Clouddriver:
         }
 
     def _version(self, manifest: Manifest) -> str:
-        """The version that already holds this content, else one above the highest."""
+        """The version that already holds this content, else one above the highest. A ReplicaSet is always a new one: what
+        Clouddriver compares with has the annotations and the traffic's labels in its pods by then (read: ResourceVersioner)."""
         name, highest = manifest["metadata"]["name"], -1
         for item in self._cluster.list(_namespace(manifest), manifest["kind"]):
             stem, _, version = item["metadata"]["name"].rpartition("-v")
             if stem == name and version.isdigit():
                 highest = max(highest, int(version))
-                if _content(item) == _content(manifest):
+                if manifest["kind"] != "ReplicaSet" and _content(item) == _content(manifest):
                     return f"v{version}"
         return f"v{highest + 1:03d}"
 
@@ -182,11 +183,8 @@ class Clouddriver:
 
 
 def _content(manifest: Mapping[str, Any]) -> Any:
-    """What makes a new version: the data, or the pods without their labels, which traffic changes."""
-    if manifest.get("kind") != "ReplicaSet":
-        return manifest.get("data"), manifest.get("stringData")
-    spec = manifest.get("spec") or {}
-    return {**spec, "template": (spec.get("template") or {}).get("spec")}
+    """What makes a new version of a ConfigMap or Secret."""
+    return manifest.get("data"), manifest.get("stringData")
 
 
 def _patching(manifest: Manifest) -> str:
