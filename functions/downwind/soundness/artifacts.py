@@ -32,6 +32,8 @@ def check_references(document: Document) -> Iterator[Problem]:
     """Which expected artifact a stage names, and where it gets it from."""
     expected = (mapping(each) for each in items(document.get("expectedArtifacts")))
     known = {str(each.get("id")): each for each in expected}
+    for _, stage in stages(document):  # what a stage makes, as bakeManifest does
+        known |= {str(mapping(each).get("id")): mapping(each) for each in items(stage.get("expectedArtifacts"))}
     for index, stage in stages(document):
         yield from _of_stage(("stages", index), stage, known)
 

@@ -35,6 +35,9 @@ def check_fields(document: Document, allowed: Collection[str] = ()) -> Iterator[
     yield from known_fields(document, shapes.PIPELINE, (), skip=shapes.OF_THE_SERVER)
     for place, each in enumerate(items(document.get("parameterConfig"))):
         yield from known_fields(each, shapes.PARAMETER, ("parameterConfig", place))
+        if mapping(each).get("default") == "" and str(mapping(each).get("required")).lower() == "true":
+            text = "is empty: a start without the parameter passes, with an empty value (Deck writes it so)"
+            yield problem(("parameterConfig", place, "default"), text, "take default out, or give a value")
     for place, each in enumerate(items(document.get("notifications"))):
         yield from _notification(each, ("notifications", place))
     for index, stage in stages(document):

@@ -78,6 +78,9 @@ def _settings(document: Document) -> Problems:
     if not is_true(document.get("limitConcurrent")):
         text = "is not true: two rollouts would deploy at the same time"
         yield problem(("limitConcurrent",), text, "write limitConcurrent: true")
+    if document.get("maxConcurrentExecutions") not in (None, 0, 1, "0", "1"):
+        text = "is more than 1: two rollouts would deploy at the same time"
+        yield problem(("maxConcurrentExecutions",), text, "take it out")
     if is_true(document.get("keepWaitingPipelines")):
         text = "is true: runs that wait would go oldest first, and the newest last"
         yield problem(("keepWaitingPipelines",), text, "write keepWaitingPipelines: false")

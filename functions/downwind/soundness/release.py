@@ -98,6 +98,12 @@ def _bundle(served: Served, path: Path, stage: Document) -> Problems:
 
 
 def _accounts(served: Served, document: Document) -> Problems:
+    for index, stage in stages(document):
+        given = stage.get("manifestArtifactAccount")
+        if given is not None and served.artifact_account not in (None, given):
+            text = f"{given!r} is not {served.artifact_account!r}, which the catalog names: it may not read the bundles"
+            fix = f"write manifestArtifactAccount: {served.artifact_account}"
+            yield problem(("stages", index, "manifestArtifactAccount"), text, fix)
     fence = next((str(stage.get("account")) for _, stage in stages(document) if is_fence(stage)), None)
     wanted = served.account or fence
     for index, stage in stages(document):

@@ -8,7 +8,8 @@ from downwind.model.catalog import Application, Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """The environment that a pipeline serves. `bundles`: the bucket's bare name. `account` None: any, but one for all stages."""
+    """The environment that a pipeline serves. `bundles`: the bucket's bare name. `account` None: any, but one for all stages.
+    `artifact_account` None: any."""
 
     application: str
     environment: str
@@ -16,6 +17,7 @@ class Served:
     bundles: str
     parts: Sequence[str]
     account: str | None = None
+    artifact_account: str | None = None
 
     @property
     def owner(self) -> str:
@@ -30,4 +32,5 @@ def served_by(application: Application, environment: Environment, bundles_bucket
         bundles=bundles_bucket,
         parts=tuple(application.manifests_of(environment).paths(environment.name)),
         account=environment.account,
+        artifact_account=environment.artifact_account,
     )

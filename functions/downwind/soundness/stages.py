@@ -35,6 +35,7 @@ def check_stages(document: Document) -> Iterator[Problem]:
         yield from _hidden(path, stage, leads=leads)
         match stage.get("type"):
             case "deployManifest":
+                yield from _owner(path, stage, document)
                 yield from _traffic(path, mapping(stage.get("trafficManagement")))
                 yield from _marks(path, stage)
             case "runJobManifest":
@@ -61,6 +62,16 @@ def _hidden(path: Path, stage: Document, *, leads: bool) -> Iterator[Problem]:
         yield problem(
             (*path, "failPipeline"), text, "take failPipeline out, or add completeOtherBranchesThenFail: true"
         )
+
+
+def _owner(path: Path, stage: Document, document: Document) -> Iterator[Problem]:
+    if stage.get("cloudProvider") not in (None, "", "kubernetes"):
+        text = f"{stage['cloudProvider']!r} has no manifests: this stage is Kubernetes' own"
+        yield problem((*path, "cloudProvider"), text, "write cloudProvider: kubernetes")
+    moniker = mapping(stage.get("moniker"))
+    if moniker and moniker.get("app") != document.get("application") and "${" not in str(moniker.get("app")):
+        text = f"{moniker.get('app')!r} is not the pipeline's application: Deck would show the objects there"
+        yield problem((*path, "moniker", "app"), text, f"write app: {document.get('application')}")
 
 
 def _traffic(path: Path, traffic: Document) -> Iterator[Problem]:
