@@ -9,7 +9,7 @@ from typing import Any
 
 from downwind.errors import Misconfigured
 from downwind.perform.world import World
-from downwind.ports import Cluster, Renderer, Secrets
+from downwind.ports import Cluster, Renderer, Secrets, Spinnaker
 from downwind.settings import Settings
 
 _PARALLEL = 16
@@ -174,6 +174,23 @@ def make_cluster(settings: Settings, context: str | None = None) -> Cluster:
     from downwind.adapters.cluster import KubernetesCluster
 
     return KubernetesCluster(settings.kubeconfig, context, timeout=settings.timing.effect)
+
+
+def make_spinnaker(settings: Settings) -> Spinnaker:
+    """As `make_cluster`: people ask it, no function does."""
+    from downwind.adapters.gate_client import GateClient
+    from downwind.adapters.gate_spinnaker import GateSpinnaker
+
+    sign_in = make_sign_in(settings, Lazy(lambda: make_secrets(settings)))
+    timeout = settings.timing.effect
+    return GateSpinnaker(
+        GateClient(settings.gate_url, headers=sign_in.headers, renew=sign_in.renew, tls=sign_in.tls, timeout=timeout)
+    )
+
+
+def ways_of(settings: Settings) -> str:
+    """How we sign in to Gate, in words."""
+    return str(make_sign_in(settings, Lazy(lambda: make_secrets(settings))).ways)
 
 
 def make_sign_in(settings: Settings, secrets: Secrets) -> Any:

@@ -17,7 +17,7 @@ from downwind.settings import Settings, SettingsError, read_settings
 
 if TYPE_CHECKING:
     from downwind.perform.world import World
-    from downwind.ports import Cluster
+    from downwind.ports import Cluster, Spinnaker
 
 PREFIX = "DOWNWIND_"
 
@@ -32,6 +32,12 @@ def _make_cluster(settings: Settings, context: str | None) -> "Cluster":
     from downwind.wiring import make_cluster
 
     return make_cluster(settings, context)
+
+
+def _make_spinnaker(settings: Settings) -> "Spinnaker":
+    from downwind.wiring import make_spinnaker
+
+    return make_spinnaker(settings)
 
 
 def _post_order(settings: Settings, environment: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,6 +59,7 @@ class Session:
     world_file: Path | None = None
     make_world: Callable[[Settings], "World"] = _make_world
     make_cluster: Callable[[Settings, str | None], "Cluster"] = _make_cluster
+    make_spinnaker: Callable[[Settings], "Spinnaker"] = _make_spinnaker
     now: Callable[[], datetime] = _utc_now
     sleep: Callable[[float], None] = time.sleep
     post_order: Callable[[Settings, Mapping[str, str], Mapping[str, Any]], dict[str, Any]] = _post_order
@@ -79,6 +86,10 @@ class Session:
     @cached_property
     def world(self) -> "World":
         return self.make_world(self.settings)
+
+    @cached_property
+    def spinnaker(self) -> "Spinnaker":
+        return self.make_spinnaker(self.settings)
 
     def uri(self, store: str, name: str, generation: int | None = None) -> str:
         """gs://bucket/object of one of the four stores, with #generation where one is meant."""

@@ -28,6 +28,10 @@ COMMANDS = {
     "approve": ("downwind.cli.operate_command:approve_command", "Answer the judgment that waits: go on."),
     "reject": ("downwind.cli.operate_command:reject_command", "Answer the judgment that waits: stop."),
     "verify": ("downwind.cli.verify_command:verify_command", "Check that nothing old or double can roll out."),
+    "spinnaker": (
+        "downwind.cli.spinnaker_command:spinnaker_group",
+        "Is this Spinnaker fit; its applications and executions.",
+    ),
     "ledger": ("downwind.cli.ledger_command:ledger_group", "What to do when the ledger was lost."),
     "engines": ("downwind.cli.engines_command:engines_group", "Kustomize and Helm for this machine."),
     "events": ("downwind.cli.events_command:events_group", "Messages from outside, and what they mean to us."),

@@ -23,6 +23,9 @@ _HEADINGS = ("APPLICATION", "ENVIRONMENT", "LIVE", "SINCE", "NEXT", "STATE", "HE
 
 @click.command("status")
 @click.argument("application", required=False)
+@click.option(
+    "--live", is_flag=True, help="What Spinnaker sees in the clusters, beside the release, and where they differ."
+)
 @watch_options
 @output_option
 @pass_session
@@ -33,6 +36,7 @@ def status_command(
     application: str | None,
     output: str,
     *,
+    live: bool,
     watch: bool,
     interval: float | None,
 ) -> None:
@@ -47,18 +51,25 @@ def status_command(
     Examples:
       downwind status
       downwind status shop --watch
+      downwind status shop --live
       downwind status shop -o json
     """
-    context.exit(present(session, lambda: _look(session, application), output, watch=watch, interval=interval))
+    context.exit(
+        present(session, lambda: _look(session, application, live=live), output, watch=watch, interval=interval)
+    )
 
 
-def _look(session: Session, application: str | None) -> Look:
+def _look(session: Session, application: str | None, *, live: bool = False) -> Look:
     catalog = session.world.catalog
     found, unreadable = applications.readable(
         catalog, [application] if application else applications.all_names(catalog)
     )
     if application and not found and not unreadable:
         raise Refused(f"the catalog has no application {application!r}", fix="downwind app list")
+    if live:
+        from downwind.cli.live import look
+
+        return look(session, found, unreadable)
     seen = views(session.world, found, session.now())
     standings = [(each, environments(each)) for each in seen]
     notes = [*([] if seen or unreadable else [EMPTY]), *_everything(seen), *silences(seen)]

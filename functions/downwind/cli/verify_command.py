@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from downwind.cli.context import Session, pass_session, tell_unreadable
+from downwind.cli.fitness import fitness
 from downwind.cli.output import output_option, show
 from downwind.errors import Refused
 from downwind.perform import applications
@@ -32,7 +33,8 @@ def verify_command(
     context: click.Context, session: Session, application: str | None, contexts: Sequence[str], output: str
 ) -> None:
     """Check that nothing old or double can roll out: the admission policies and their bindings in the clusters, the fence in
-    the saved pipelines; and try it, with a dry run that has to be refused. Nothing is written anywhere.
+    the saved pipelines; and try it, with a dry run that has to be refused. With it goes all that `downwind spinnaker verify`
+    checks. Nothing is written anywhere.
 
     Exit code: 0 sound, 1 not sound, 3 a system did not answer.
 
@@ -50,15 +52,16 @@ def verify_command(
     if application and not found and not unreadable:
         raise Refused(f"the catalog has no application {application!r}", fix="downwind app list")
     clusters = [session.make_cluster(session.settings, each) for each in contexts or (None,)]
-    verdict = verify(session.world, clusters, found, admission_policy())
+    of_clusters = verify(session.world, clusters, found, admission_policy())
+    of_spinnaker = fitness(session, found)
+    verdict = Verdict(
+        findings=tuple(dict.fromkeys((*of_clusters.findings, *of_spinnaker.findings))),
+        checked=tuple(dict.fromkeys((*of_clusters.checked, *of_spinnaker.checked))),
+    )
 
     def table() -> Iterator[str]:
-        for checked in verdict.checked:
-            yield f"checked  {checked}"
-        for finding in verdict.findings:
-            yield f"WRONG    {finding.where}: {finding.what}"
-            yield f"         to do: {finding.fix}"
-        yield _summary(verdict)
+        yield from shown_verdict(verdict)
+        yield summary(verdict, "sound")
 
     document = {
         "sound": not verdict.findings and not unreadable,
@@ -71,7 +74,15 @@ def verify_command(
     context.exit(1 if verdict.findings or unreadable else 0)
 
 
-def _summary(verdict: Verdict) -> str:
+def shown_verdict(verdict: Verdict) -> Iterator[str]:
+    for checked in verdict.checked:
+        yield f"checked  {checked}"
+    for finding in verdict.findings:
+        yield f"WRONG    {finding.where}: {finding.what}"
+        yield f"         to do: {finding.fix}"
+
+
+def summary(verdict: Verdict, good: str) -> str:
     if verdict.findings:
-        return f"not sound: {count(len(verdict.findings), 'finding')}"
-    return f"sound: {count(len(verdict.checked), 'check')}"
+        return f"not {good}: {count(len(verdict.findings), 'finding')}"
+    return f"{good}: {count(len(verdict.checked), 'check')}"

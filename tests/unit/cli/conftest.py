@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from downwind.adapters.memory_spinnaker import MemorySpinnaker
 from downwind.cli.context import Session
 from downwind.cli.main import main
 from downwind.settings import read_settings
@@ -29,6 +30,8 @@ class Cli:
     def __init__(self, memory: Any, folder: Path) -> None:
         self.memory = memory
         self.folder = folder
+        self.settings = dict(SETTINGS)
+        self.spinnaker = MemorySpinnaker(memory.pipelines)
         self.passing: Callable[[], None] = lambda: None
         self.settings = dict(SETTINGS)
 
@@ -37,6 +40,7 @@ class Cli:
             environment=dict(self.settings),
             folder=self.folder,
             make_world=lambda settings: self.memory.world,
+            make_spinnaker=lambda settings: self.spinnaker,
             now=self.memory.clock,
             sleep=self._sleep,
         )

@@ -29,6 +29,8 @@ class People:
         self.cli = cli
         self.shop = shop
         self.asked: list[str | None] = []
+        cli.spinnaker.save_application({"name": "shop", "email": "sre@acme.example"})
+        cli.settings |= {"DOWNWIND_GATE_SIGN_IN": "token", "DOWNWIND_GATE_SECRET": "gate"}
         namespaces = {name: {"kubernetes.io/metadata.name": name} for name in ("shop-staging", "shop")}
         self.cluster = MemoryCluster(name="lab", review=reviewed, namespaces=namespaces)
         self.cluster.objects.extend(copy.deepcopy(list(admission_policy())))
@@ -69,7 +71,12 @@ def test_a_sound_installation_is_called_so(people: People) -> None:
         "checked  cluster lab: a lower sequence of shop/production is tried in shop",
         "checked  pipeline shop/deploy-staging: precondition, fence, bundle",
         "checked  pipeline shop/deploy-production: precondition, fence, bundle",
-        "sound: 5 checks",
+        "checked  Gate: Spinnaker 2026.2.4",
+        "checked  Gate: it takes us for downwind@acme.example, signed in by token",
+        "checked  accounts: local",
+        "checked  applications that the catalog names",
+        "checked  Echo: no end to compare with yet",
+        "sound: 10 checks",
     ]
     assert people.asked == [None]
 
