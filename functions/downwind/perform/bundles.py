@@ -21,9 +21,9 @@ YAML = "application/yaml"
 
 def render(
     world: World, registered: Registered, environment: Environment, step: RenderBundle
-) -> tuple[str, dict[str, bytes], dict[str, dict[str, str | None]]]:
-    """The content's name, its documents by part, written, and the engine of each part. Refused: the manifests can't be
-    rendered, with the reason.
+) -> tuple[str, dict[str, bytes], dict[str, Any]]:
+    """The content's name, its documents by part, written, and what the bundle fact is to say of how they were made: a content
+    may come of several inputs, so its index holds only what follows from it. Refused: the manifests can't be rendered.
 
     The objects are all there before the caller writes the ledger's bundle fact, which is the commit point: nobody reads a
     bundle that no fact names.
@@ -58,14 +58,12 @@ def render(
     bundle = BundleSet(parts=parts)
     prefix = names.bundle(application.name, environment.name, bundle.digest)
     index = {
-        "commit": step.commit,
-        "images": dict(step.images),
+        "v": 2,
         "parts": {
             part: {
                 "sha256": each.digest,
-                "objects": [[item.kind, item.namespace, item.name] for item in each.objects],
+                "objects": [[item.kind, item.namespace, item.name, item.sha256] for item in each.objects],
                 "pinned": list(each.pinned),
-                "unused": list(each.unused),
             }
             for part, each in sorted(parts.items())
         },
@@ -77,7 +75,14 @@ def render(
     world.bundles.create_all(
         [*new, NewObject(name=f"{prefix}index.json", data=json.dumps(index, sort_keys=True).encode())]
     )
-    return bundle.digest, documents, engines
+    unused = set.intersection(*(set(each.unused) for each in parts.values()))
+    made = {
+        "engines": engines,
+        "manifests_commit": step.manifests_commit,
+        "rules": names.digest_of_json(release.rules.document()),
+        "unused": sorted(unused),
+    }
+    return bundle.digest, documents, made
 
 
 def _keep_apart(
@@ -115,12 +120,16 @@ def read(world: World, application: str, environment: str, content: str, parts: 
 
 
 def images(world: World, application: str, environment: str, content: str) -> Mapping[str, str] | None:
-    """Image name to digest, as its index says; None where the bundle is not in its bucket any more."""
+    """Image name to digest of those that the bundle uses, as its index says; None where it is not in its bucket any more."""
     stored = world.bundles.read(f"{names.bundle(application, environment, content)}index.json")
     if stored is None or stored.data is None:
         return None
-    found: Mapping[str, str] = json.loads(stored.data)["images"]
-    return found
+    index = json.loads(stored.data)
+    if "v" not in index:  # renderer 1: all images of the release
+        old: Mapping[str, str] = index["images"]
+        return old
+    references = {reference for part in index["parts"].values() for reference in part["pinned"]}
+    return {name: digest for name, _, digest in (each.partition("@") for each in sorted(references))}
 
 
 def stamp_all(

@@ -149,7 +149,7 @@ class Effects:
         }
         try:
             verification.check(self.world, self.registered, step)
-            content, documents, engines = bundles.render(self.world, self.registered, environment, step)
+            content, documents, made = bundles.render(self.world, self.registered, environment, step)
         except Refused as error:
             name = f"{release}blocked.render-{environment.name}-{step.inputs[:16]}"
             reason = f"{error.reason}; {error.fix}" if error.fix else error.reason
@@ -158,8 +158,7 @@ class Effects:
             return
         self._documents[content] = documents
         fact = {**about, "kind": "bundle", "bundle": content, "parts": sorted(documents), "images": dict(step.images)}
-        fact["engines"] = engines
-        self._create(NewFact(name=f"{release}bundle/{environment.name}/{step.inputs}", body=fact))
+        self._create(NewFact(name=f"{release}bundle/{environment.name}/{step.inputs}", body=fact | made))
 
     def _trigger(self, step: TriggerRollout) -> None:
         """Look where an outcome is unknown; claim and stamp; then one post to Gate. Looking is free, a claim is for ever."""

@@ -39,11 +39,12 @@ class ReleaseFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectSummary:
-    """`namespace` is None for a cluster-wide object and for a kind that Downwind does not know."""
+    """`namespace` is None for a cluster-wide object and for a kind that Downwind does not know. `sha256`: of its document."""
 
     kind: str
     name: str
     namespace: str | None = None
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +112,13 @@ def make_bundle(objects: Sequence[Any], release: ReleaseFacts) -> Bundle:
         fix = "change the manifests, or the field of the catalog in brackets"
         raise Refused("; ".join(wrong[:TOLD]) + more, field="policy", fix=fix)
     ordered = [prepared[key] for key in sorted(prepared)]
-    documents = join(document(value, place_of(value, 0)) for value in ordered)
+    lines = [document(value, place_of(value, 0)) for value in ordered]
+    documents = join(lines)
     if len(documents) > LIMITS.bytes_out:
         raise Refused(f"the bundle has {len(documents)} bytes", fix=f"use at most {LIMITS.bytes_out}")
     return Bundle(
         documents=documents,
-        objects=tuple(_summary(value) for value in ordered),
+        objects=tuple(map(_summary, ordered, lines)),
         pinned=tuple(f"{name}@{release.images[name]}" for name in sorted(found)),
         unused=tuple(sorted(set(release.images) - found)),
     )
@@ -159,6 +161,11 @@ def identities(objects: Sequence[Any], namespace: str) -> set[tuple[str, str, st
     return found
 
 
-def _summary(value: dict[str, Any]) -> ObjectSummary:
+def _summary(value: dict[str, Any], line: bytes) -> ObjectSummary:
     metadata = value["metadata"]
-    return ObjectSummary(kind=value["kind"], name=metadata["name"], namespace=metadata.get("namespace"))
+    return ObjectSummary(
+        kind=value["kind"],
+        name=metadata["name"],
+        namespace=metadata.get("namespace"),
+        sha256=hashlib.sha256(line).hexdigest(),
+    )

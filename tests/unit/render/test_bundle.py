@@ -53,7 +53,8 @@ def test_the_release_is_pinned_and_marked_on_the_object_but_not_on_its_pods() ->
     }
     assert bundle.pinned == (f"{NAME}@{DIGEST}",)
     assert bundle.unused == ()
-    assert bundle.objects == (ObjectSummary(kind="Deployment", name="web", namespace="shop-staging"),)
+    sha256 = hashlib.sha256(bundle.documents.removeprefix(b"---\n")).hexdigest()
+    assert bundle.objects == (ObjectSummary(kind="Deployment", name="web", namespace="shop-staging", sha256=sha256),)
     assert source == before
 
 
