@@ -38,6 +38,8 @@ class Settings:
     push_audience: str | None = None
     push_email: str | None = None
     """Pub/Sub's OIDC token must name exactly these; None is allowed in the local world only."""
+    senders_checked_by: str | None = None
+    """`cloud-run`: IAM lets senders in, and Cloud Run has checked a token whose signature it took away (decision 0055)."""
     certs_url: str | None = None
     """Where the keys of ID tokens are; None: Google's."""
     github_secrets: str | None = None
@@ -81,6 +83,7 @@ _OPTIONAL = (
     "gate_authorities_secret",
     "push_audience",
     "push_email",
+    "senders_checked_by",
     "certs_url",
     "github_secrets",
     "echo_secret",
@@ -123,6 +126,10 @@ def read_settings(environment: Mapping[str, str], *, receives: bool = True) -> S
             if values[name]
         ]
     problems += _sign_in(values)
+    if values["senders_checked_by"] not in {"", "cloud-run"}:
+        problems.append("DOWNWIND_SENDERS_CHECKED_BY is cloud-run, or left out")
+    if values["senders_checked_by"] and not environment.get("K_SERVICE") and receives:
+        problems.append("DOWNWIND_SENDERS_CHECKED_BY=cloud-run is for Cloud Run only: elsewhere nobody has checked")
     if local and environment.get("K_SERVICE"):
         problems.append("DOWNWIND_LOCAL=1 lets calls in without a token: never on Cloud Run")
     known = {f"DOWNWIND_{name.upper()}" for name in (*_REQUIRED, *_OPTIONAL)} | {"DOWNWIND_LOCAL"}

@@ -216,7 +216,7 @@ def make_callers(settings: Settings) -> Any:
 
     if settings.operate_url is None:
         raise Misconfigured("operate does not know its own address", fix="set DOWNWIND_OPERATE_URL")
-    return Callers([settings.operate_url, GCLOUD], settings.certs_url)
+    return Callers([settings.operate_url, GCLOUD], settings.certs_url, checked=settings.senders_checked_by is not None)
 
 
 def make_tokens(settings: Settings) -> Callable[[str | None], None] | None:
@@ -228,7 +228,7 @@ def make_tokens(settings: Settings) -> Callable[[str | None], None] | None:
     def checker() -> Any:
         from downwind.adapters.identity import IdTokens
 
-        return IdTokens(audience, email, settings.certs_url)
+        return IdTokens(audience, email, settings.certs_url, checked=settings.senders_checked_by is not None)
 
     tokens = Lazy(checker)
 

@@ -315,3 +315,54 @@ def test_what_google_lists_as_a_certificate_is_read(server: KeyServer, key: rsa.
     builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + dt.timedelta(days=1))
     server.keys = {"one": builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()}
     IdTokens(AUDIENCE, EMAIL, f"{server.url}/certs").verify(f"Bearer {token(key, claims())}")
+
+
+def stripped(key: rsa.RSAPrivateKey, **change: Any) -> str:
+    return ".".join([*token(key, claims(**change)).split(".")[:2], "SIGNATURE_REMOVED_BY_GOOGLE"])
+
+
+@pytest.fixture
+def behind_iam(server: KeyServer) -> IdTokens:
+    return IdTokens(AUDIENCE, EMAIL, f"{server.url}/certs", checked=True)
+
+
+def test_behind_iam_a_token_that_cloud_run_has_checked_is_accepted_without_its_signature(
+    behind_iam: IdTokens, server: KeyServer, key: rsa.RSAPrivateKey
+) -> None:
+    behind_iam.verify(f"Bearer {stripped(key)}")
+    assert server.asked == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"aud": "https://other.example/"},
+        {"email": "other@p.iam.gserviceaccount.com"},
+        {"email_verified": False},
+        {"iss": "https://accounts.example.com"},
+        {"exp": 1_700_000_000},
+        {"exp": ...},
+        {"iat": 9_000_000_000},
+        {"iat": "now"},
+    ],
+)
+def test_behind_iam_its_claims_are_checked_all_the_same(
+    behind_iam: IdTokens, key: rsa.RSAPrivateKey, change: dict[str, Any]
+) -> None:
+    with pytest.raises(Unauthorized):
+        behind_iam.verify(f"Bearer {stripped(key, **change)}")
+
+
+@pytest.mark.parametrize("name", [name for name in BAD_TOKENS if name != "signature removed"])
+def test_behind_iam_every_other_token_has_to_hold_as_before(
+    behind_iam: IdTokens, key: rsa.RSAPrivateKey, name: str
+) -> None:
+    with pytest.raises(Unauthorized):
+        behind_iam.verify(f"Bearer {BAD_TOKENS[name](key)}")
+
+
+def test_claims_that_are_none_say_nothing_even_behind_iam(behind_iam: IdTokens) -> None:
+    with pytest.raises(Unauthorized):
+        behind_iam.verify(f"Bearer {part({})}.{part(b'{')}.SIGNATURE_REMOVED_BY_GOOGLE")
+    with pytest.raises(Unauthorized):
+        behind_iam.verify(f"Bearer {part({'alg': 'RS256'})}.{part([1])}.SIGNATURE_REMOVED_BY_GOOGLE")

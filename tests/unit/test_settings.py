@@ -39,7 +39,9 @@ def test_the_least_that_a_cloud_installation_says() -> None:
     assert (found.local, found.timing) == (False, CLOUD_TIMING)
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Settings) if field.name not in {"local", "timing"}])
+@pytest.mark.parametrize(
+    "name", [field.name for field in fields(Settings) if field.name not in {"local", "timing", "senders_checked_by"}]
+)
 def test_each_setting_has_a_variable_of_its_name(name: str) -> None:
     value = "token" if name == "gate_sign_in" else "the value"
     both = {"DOWNWIND_GATE_SIGN_IN": "token", "DOWNWIND_GATE_SECRET": "gate"} if name.startswith("gate_s") else {}
@@ -110,3 +112,14 @@ def test_the_cloud_runs_by_the_numbers_of_the_design() -> None:
     found = (CLOUD_TIMING.tick, CLOUD_TIMING.lease, CLOUD_TIMING.drop, CLOUD_TIMING.effect, CLOUD_TIMING.wait)
     assert found == (60, 60, 30, 20, 86_400)
     assert (CLOUD_TIMING.look_first, CLOUD_TIMING.look_every) == (120, 600)
+
+
+def test_who_checks_senders_is_cloud_run_on_cloud_run_or_nobody() -> None:
+    behind = {**CLOUD, "DOWNWIND_SENDERS_CHECKED_BY": "cloud-run"}
+    assert read_settings({**behind, "K_SERVICE": "on-push"}).senders_checked_by == "cloud-run"
+    assert problems(behind) == [
+        "DOWNWIND_SENDERS_CHECKED_BY=cloud-run is for Cloud Run only: elsewhere nobody has checked"
+    ]
+    assert problems({**CLOUD, "DOWNWIND_SENDERS_CHECKED_BY": "me", "K_SERVICE": "on-push"}) == [
+        "DOWNWIND_SENDERS_CHECKED_BY is cloud-run, or left out"
+    ]

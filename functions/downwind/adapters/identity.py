@@ -22,6 +22,7 @@ KEEP = 3600  # seconds; Google publishes a key a day before it signs with it
 STALE = 24 * 3600  # seconds; how old keys may be while no newer ones can be had
 BACK_OFF = 60  # seconds after a failed fetch, while older keys serve
 ASK_AGAIN = 60  # seconds at least between two fetches that only an unknown key id caused
+_REMOVED = ".SIGNATURE_REMOVED_BY_GOOGLE"
 _BEARER = re.compile(r"Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_=-]+)", re.ASCII)
 
 
@@ -38,12 +39,13 @@ class IdTokens:
         email: str,
         certs_url: str | None = None,
         *,
+        checked: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not audience or not email:
             raise ValueError("an empty audience or e-mail would let anybody in")
         self._email = email
-        self._callers = Callers([audience], certs_url, clock=clock)
+        self._callers = Callers([audience], certs_url, checked=checked, clock=clock)
 
     def verify(self, authorization: str | None) -> None:
         """Returns if the header holds a valid token of the expected sender.
@@ -56,13 +58,17 @@ class IdTokens:
 
 
 class Callers:
-    """Tells whose token it is, of all who can have one for one of these audiences. Safe in many threads."""
+    """Tells whose token it is, of all who can have one for one of these audiences. Safe in many threads.
+
+    `checked`: IAM guards this service, so Cloud Run has checked the token's signature, and may have taken it away.
+    """
 
     def __init__(
         self,
         audiences: Collection[str],
         certs_url: str | None = None,
         *,
+        checked: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         from google.auth import jwt
@@ -73,6 +79,7 @@ class Callers:
         self._jwt: Any = jwt  # it has no type hints
         self._auth_error = GoogleAuthError
         self._audiences = frozenset(audiences)
+        self._checked = checked
         self._keys = _Keys(certs_url or GOOGLE_CERTS, clock)
 
     def email(self, authorization: str | None) -> str:
@@ -83,11 +90,14 @@ class Callers:
         if match is None:
             raise Unauthorized("Authorization is not Bearer and one ID token")
         token = match[1]
-        if token.endswith(".SIGNATURE_REMOVED_BY_GOOGLE"):
+        if not token.endswith(_REMOVED):
+            claims = self._claims(token)
+        elif self._checked:
+            claims = self._checked_claims(token)
+        else:
             raise Unauthorized(
-                "Cloud Run has checked this token and removed its signature: allow unauthenticated calls"
+                "Cloud Run has removed this token's signature: set DOWNWIND_SENDERS_CHECKED_BY=cloud-run where IAM guards it"
             )
-        claims = self._claims(token)
         email = claims.get("email")
         for name, holds in {
             "iss": _one_of(claims.get("iss"), ISSUERS),
@@ -117,6 +127,19 @@ class Callers:
             claims: Mapping[str, Any] = self._jwt.decode(token, certs={key_id: key}, clock_skew_in_seconds=LEEWAY)
         except (ValueError, TypeError, RecursionError, self._auth_error):
             raise Unauthorized("the ID token's signature, exp or iat does not hold") from None
+        return claims
+
+    def _checked_claims(self, token: str) -> Mapping[str, Any]:
+        """Of a token whose signature Cloud Run has checked and replaced. Its times are looked at once more."""
+        try:
+            claims: Mapping[str, Any] = self._jwt.decode(token, verify=False)
+        except (ValueError, TypeError, RecursionError, self._auth_error):
+            raise Unauthorized("Authorization holds no ID token") from None
+        begins: Any = claims.get("iat")
+        ends: Any = claims.get("exp")
+        holds = _is_time(begins) and _is_time(ends) and begins - LEEWAY <= time.time() <= ends + LEEWAY
+        if not holds:
+            raise Unauthorized("the ID token's exp or iat does not hold")
         return claims
 
 
