@@ -49,9 +49,9 @@ def refuse_options(options: EngineOptions, engine: str) -> None:
     for name, value in given.items():
         if value is not None and name != ("recursive" if engine == "plain" else engine):
             raise Refused(
-                f"the catalog has `{name}`, but this directory is for {engine}",
+                f"there are options for `{name}`, but this directory is for {engine}",
                 field=f"manifests.{name}",
-                fix="take it out, or name another directory",
+                fix="take them out, or name another directory",
             )
 
 

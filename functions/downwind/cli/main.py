@@ -16,6 +16,7 @@ COMMANDS = {
     "history": ("downwind.cli.history_command:history_command", "What was rolled out, by whom, why and when."),
     "queue": ("downwind.cli.queue_command:queue_command", "What is open now, and why."),
     "why": ("downwind.cli.why_command:why_command", "Say what became of a commit, digest, build, execution or event."),
+    "render": ("downwind.cli.render_command:render_command", "What a commit, or a folder, renders to."),
     "prune": ("downwind.cli.prune_command:prune_command", "Objects in a cluster that no rollout owns any more."),
     "parked": ("downwind.cli.parked_command:parked_group", "Messages that could not be handled."),
     "deploy": ("downwind.cli.order_command:deploy_command", "Order a commit into an environment."),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from downwind.errors import Refused, TransientError
@@ -19,15 +19,28 @@ from downwind.render.engine import EngineUsed, read_objects
 YAML = "application/yaml"
 
 
-def render(
-    world: World, registered: Registered, environment: Environment, step: RenderBundle
-) -> tuple[str, dict[str, bytes], dict[str, Any]]:
-    """The content's name, its documents by part, written, and what the bundle fact is to say of how they were made: a content
-    may come of several inputs, so its index holds only what follows from it. Refused: the manifests can't be rendered.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A bundle that is not written yet. `about`: what the bundle fact is to say of how it was made, since a content may come of
+    several inputs, and its index holds only what follows from it."""
 
-    The objects are all there before the caller writes the ledger's bundle fact, which is the commit point: nobody reads a
-    bundle that no fact names.
-    """
+    bundle: BundleSet
+    about: Mapping[str, Any]
+
+    @property
+    def documents(self) -> dict[str, bytes]:
+        return {part: each.documents for part, each in sorted(self.bundle.parts.items())}
+
+
+def make(
+    world: World,
+    registered: Registered,
+    environment: Environment,
+    commit: str,
+    manifests_commit: str,
+    images: Mapping[str, str],
+) -> Made:
+    """What a commit gives to an environment; nothing is written. Refused: the manifests can't be rendered."""
     application = registered.application
     manifests = application.manifests_of(environment)
     repository = manifests.repository or application.repository
@@ -35,12 +48,12 @@ def render(
         application=application.name,
         environment=environment.name,
         namespace=environment.namespace,
-        commit=step.commit,
-        images=step.images,
+        commit=commit,
+        images=images,
         repository=application.repository.address,
         rules=application.rules_of(environment),
     )
-    tree = world.repository.tree(repository.address, step.manifests_commit, repository.credentials)
+    tree = world.repository.tree(repository.address, manifests_commit, repository.credentials)
 
     def objects_of(where: Environment, path: str) -> tuple[list[dict[str, Any]], EngineUsed]:
         options = application.manifests_of(where).options.of(application.name, where.name, where.namespace)
@@ -55,8 +68,20 @@ def render(
         parts[part] = make_bundle(objects, release)
         own |= identities(objects, environment.namespace)
     _keep_apart(registered, environment, own, objects_of)
-    bundle = BundleSet(parts=parts)
-    prefix = names.bundle(application.name, environment.name, bundle.digest)
+    about = {
+        "engines": engines,
+        "manifests_commit": manifests_commit,
+        "rules": names.digest_of_json(release.rules.document()),
+        "unused": sorted(set.intersection(*(set(each.unused) for each in parts.values()))),
+    }
+    return Made(bundle=BundleSet(parts=parts), about=about)
+
+
+def render(world: World, registered: Registered, environment: Environment, step: RenderBundle) -> Made:
+    """`make`, and written. The objects are all there before the caller writes the ledger's bundle fact, which is the commit
+    point: nobody reads a bundle that no fact names."""
+    made = make(world, registered, environment, step.commit, step.manifests_commit, step.images)
+    prefix = names.bundle(registered.application.name, environment.name, made.bundle.digest)
     index = {
         "v": 2,
         "parts": {
@@ -65,24 +90,16 @@ def render(
                 "objects": [[item.kind, item.namespace, item.name, item.sha256] for item in each.objects],
                 "pinned": list(each.pinned),
             }
-            for part, each in sorted(parts.items())
+            for part, each in sorted(made.bundle.parts.items())
         },
     }
-    documents = {part: each.documents for part, each in parts.items()}
     new = [
-        NewObject(name=f"{prefix}{part}.yaml", data=data, content_type=YAML) for part, data in sorted(documents.items())
+        NewObject(name=f"{prefix}{part}.yaml", data=data, content_type=YAML) for part, data in made.documents.items()
     ]
     world.bundles.create_all(
         [*new, NewObject(name=f"{prefix}index.json", data=json.dumps(index, sort_keys=True).encode())]
     )
-    unused = set.intersection(*(set(each.unused) for each in parts.values()))
-    made = {
-        "engines": engines,
-        "manifests_commit": step.manifests_commit,
-        "rules": names.digest_of_json(release.rules.document()),
-        "unused": sorted(unused),
-    }
-    return bundle.digest, documents, made
+    return made
 
 
 def _keep_apart(

@@ -149,16 +149,17 @@ class Effects:
         }
         try:
             verification.check(self.world, self.registered, step)
-            content, documents, made = bundles.render(self.world, self.registered, environment, step)
+            made = bundles.render(self.world, self.registered, environment, step)
         except Refused as error:
             name = f"{release}blocked.render-{environment.name}-{step.inputs[:16]}"
             reason = f"{error.reason}; {error.fix}" if error.fix else error.reason
             what = "blocked by policy" if error.field == "policy" else "manifests"
             self._create(NewFact(name=name, body={**about, "kind": "blocked", "reason": f"{what}: {reason}"[:1500]}))
             return
-        self._documents[content] = documents
-        fact = {**about, "kind": "bundle", "bundle": content, "parts": sorted(documents), "images": dict(step.images)}
-        self._create(NewFact(name=f"{release}bundle/{environment.name}/{step.inputs}", body=fact | made))
+        content = made.bundle.digest
+        self._documents[content] = made.documents
+        fact = {**about, "kind": "bundle", "bundle": content, "parts": [*made.documents], "images": dict(step.images)}
+        self._create(NewFact(name=f"{release}bundle/{environment.name}/{step.inputs}", body={**fact, **made.about}))
 
     def _trigger(self, step: TriggerRollout) -> None:
         """Look where an outcome is unknown; claim and stamp; then one post to Gate. Looking is free, a claim is for ever."""

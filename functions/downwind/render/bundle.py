@@ -22,7 +22,8 @@ TOLD = 10
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseFacts:
     """What a bundle needs to know. `images`: name without tag to `sha256:<hex>`, all images of the release.
-    `namespace`: the environment's. `repository`: its address without credentials."""
+    `namespace`: the environment's; "" leaves objects without one as they are. `repository`: its address without credentials.
+    `marked`: False for a folder that is no release of anything: no annotations and no labels."""
 
     application: str
     environment: str
@@ -31,6 +32,7 @@ class ReleaseFacts:
     images: Mapping[str, str] = field(default_factory=dict)
     repository: str | None = None
     rules: Rules = field(default_factory=Rules)
+    marked: bool = True
 
     @property
     def owner(self) -> str:
@@ -128,8 +130,10 @@ def _mark(value: dict[str, Any], release: ReleaseFacts) -> None:
     """On the object only: an annotation on a pod template would restart every pod with every commit, and a selector may never
     change. The labels are for `kubectl get --selector`."""
     metadata = value["metadata"]
-    if not metadata.get("namespace") and is_namespaced(value["apiVersion"], value["kind"]):
+    if release.namespace and not metadata.get("namespace") and is_namespaced(value["apiVersion"], value["kind"]):
         metadata["namespace"] = release.namespace
+    if not release.marked:
+        return
     labels = metadata.setdefault("labels", {})
     labels[f"{MARKS}application"], labels[f"{MARKS}environment"] = release.application, release.environment
     annotations = metadata.setdefault("annotations", {})
