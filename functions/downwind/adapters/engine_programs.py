@@ -69,5 +69,7 @@ class Programs:
                 actual = hashlib.file_digest(file, "sha256").hexdigest()
             if actual != wanted:
                 raise Misconfigured(f"{path} is not what was put there: its SHA-256 is {actual}", fix=_FIX)
+            if not os.access(path, os.X_OK):
+                raise Misconfigured(f"{path} may not be executed", fix=f"chmod +x {path}, or {_FIX}")
             return Program(path=path, version=version, sha256=actual)
         raise Misconfigured(f"{name.capitalize()} {version} is not on this machine", fix=_FIX)
