@@ -34,6 +34,7 @@ ON_PURPOSE = (
     "is a function",
     "is Helm inside Kustomize",
     "nothing is fetched while rendering",
+    "printed more than",
 )
 
 
@@ -82,7 +83,7 @@ def _found(root: Path, *, plain: bool) -> Iterator[Path]:
     """Folders with a kustomization or a chart; not components, and not the charts inside of charts. `plain`: those of which
     every file looks like manifests, too."""
     for folder in sorted(path for path in (root, *root.rglob("*")) if path.is_dir() and not path.is_symlink()):
-        names = {path.name for path in folder.iterdir()}
+        names = {path.name for path in folder.iterdir() if path.is_file()}
         in_chart = "charts" in folder.parts and any((up / "Chart.yaml").exists() for up in folder.parents[:2])
         kustomizations = sorted(names & KUSTOMIZATIONS)
         if kustomizations:
@@ -104,7 +105,7 @@ def _has_manifests(folder: Path) -> bool:
 def _compare(root: Path, folder: Path, kubectl: str, helm: str) -> Verdict:
     path = folder.relative_to(root).as_posix()
     path = "" if path == "." else path
-    engine = engine_of(each.name for each in folder.iterdir())
+    engine = engine_of(each.name for each in folder.iterdir() if each.is_file())
     options = EngineOptions(kustomize=KustomizeOptions(load="repository") if engine == "kustomize" else None)
     ours: list[Any] | None = None
     said = ""

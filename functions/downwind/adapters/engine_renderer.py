@@ -15,7 +15,7 @@ from downwind.adapters.engine_programs import Programs
 from downwind.adapters.plain_renderer import refuse_options, render_plain
 from downwind.adapters.sandbox import RUN_LIMITS, run
 from downwind.model.engines import EngineOptions, HelmOptions, KustomizeOptions
-from downwind.render.engine import EngineUsed, Rendered, Text, engine_of
+from downwind.render.engine import EngineUsed, Rendered, Text, engine_for
 from downwind.render.helm import chart_files
 from downwind.render.kustomize import kustomize_files
 from downwind.render.tree import FileTree, TreeReader
@@ -33,7 +33,7 @@ class EngineRenderer:
 
     def render(self, tree: FileTree, path: str, options: EngineOptions) -> Rendered:
         reader = TreeReader(tree)
-        engine = engine_of(reader.names(path))
+        engine = engine_for(reader, path)
         if engine == "plain":
             return render_plain(reader, path, options)
         refuse_options(options, engine)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from downwind.errors import Refused
 from downwind.model.engines import EngineOptions
-from downwind.render.engine import EngineUsed, Rendered, Text, engine_of
+from downwind.render.engine import EngineUsed, Rendered, Text, engine_for
 from downwind.render.tree import FileTree, TreeReader
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class PlainRenderer:
     def render(self, tree: FileTree, path: str, options: EngineOptions) -> Rendered:
         """Refused: a directory for another engine."""
         reader = TreeReader(tree)
-        engine = engine_of(reader.names(path))
+        engine = engine_for(reader, path)
         if engine != "plain":
             raise Refused(
                 f"this directory is for {engine.capitalize()}, which is not here",

@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 from downwind.errors import Refused
 from downwind.render.limits import LIMITS, OUTPUT_LIMITS
+from downwind.render.tree import TreeReader
 from downwind.render.yaml_reader import read_documents
 
 Engine = Literal["kustomize", "helm", "plain"]
 ENGINES = {"kustomize": "5.8.2", "helm": "4.3.0"}
 """The versions that render; part of a bundle's inputs."""
+CHART = "Chart.yaml"
 KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 
 
@@ -44,12 +46,17 @@ class Rendered:
 
 
 def engine_of(files: Iterable[str]) -> Engine:
-    """`files`: names of what lies directly in the directory. Kustomize goes before Helm, since a Kustomize directory may
-    bring charts along."""
+    """`files`: names of the files that lie directly in the directory. Kustomize goes before Helm, since a Kustomize directory
+    may bring charts along."""
     names = set(files)
     if names & KUSTOMIZATIONS:
         return "kustomize"
-    return "helm" if "Chart.yaml" in names else "plain"
+    return "helm" if CHART in names else "plain"
+
+
+def engine_for(reader: TreeReader, path: str) -> Engine:
+    """Of a directory of a tree. Refused: there is none."""
+    return engine_of(name for name in (*KUSTOMIZATIONS, CHART) if reader.has(path, name))
 
 
 def read_objects(rendered: Rendered) -> list[dict[str, Any]]:

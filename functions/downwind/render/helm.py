@@ -93,7 +93,7 @@ class _Charts:
             raise Refused(f"{where}: {name[:60]!r} is no name of a chart", field=where, fix="correct it")
         beside = posixpath.normpath(posixpath.join(path, below, repository.removeprefix(_BESIDE)))
         found = self._reader.locate(beside)
-        if found is None or found[1] != "directory" or "Chart.yaml" not in self._reader.names(beside):
+        if found is None or found[1] != "directory" or not self._reader.has(beside, "Chart.yaml"):
             raise Refused(
                 f"{where}: no chart at {repository[:120]!r}", field=where, fix="correct the path, or commit it"
             )

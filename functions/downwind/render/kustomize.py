@@ -61,7 +61,7 @@ class _Walk:
             self._root(path, plugins=plugins)
 
     def _root(self, path: str, *, plugins: bool) -> None:
-        found = sorted(self._reader.names(path) & KUSTOMIZATIONS)
+        found = sorted(name for name in KUSTOMIZATIONS if self._reader.has(path, name))
         if len(found) != 1:
             what = f"{len(found)} kustomization files" if found else "no kustomization.yaml"
             raise Refused(

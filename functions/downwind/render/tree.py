@@ -103,6 +103,13 @@ class TreeReader:
         """What lies directly in a directory."""
         return frozenset(self._entries(self.directory(path)))
 
+    def has(self, path: str, name: str) -> bool:
+        """Is there a file of that name directly in the directory? Links followed."""
+        if name not in self.names(path):
+            return False
+        found = self.locate(f"{path}/{name}" if path else name)
+        return found is not None and found[1] == "file"
+
     def read(self, path: str) -> bytes:
         """A file's content. Refused where there is none."""
         found = self.locate(path)

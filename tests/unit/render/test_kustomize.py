@@ -158,6 +158,10 @@ def test_a_directory_needs_exactly_one_kustomization() -> None:
         walk({"app/kustomization.yaml": "resources: []", "app/Kustomization": "resources: []"})
 
 
+def test_a_directory_of_that_name_is_no_kustomization() -> None:
+    assert len(walk({"app/kustomization.yaml": "resources: []", "app/Kustomization/a.yaml": OBJECT})) == 1
+
+
 def test_a_circle_ends() -> None:
     assert (
         len(walk({"app/kustomization.yaml": "resources: [../b]", "b/kustomization.yaml": "resources: [../app]"})) == 2
