@@ -9,7 +9,7 @@ from typing import Any
 
 from downwind.errors import Misconfigured
 from downwind.perform.world import World
-from downwind.ports import Cluster, Renderer, Secrets, Spinnaker
+from downwind.ports import Cluster, Renderer, Repository, Secrets, Spinnaker
 from downwind.settings import Settings
 
 _PARALLEL = 16
@@ -117,7 +117,7 @@ def make_world(settings: Settings) -> World:
         return ArtifactAnalysis(timeout=timeout)
 
     def renderer() -> Any:
-        return make_renderer(timeout)
+        return make_renderer(timeout, world_repository)
 
     def pipelines() -> Any:
         from downwind.adapters.gate import GatePipelines
@@ -140,13 +140,14 @@ def make_world(settings: Settings) -> World:
         return Notifiers(secrets, timeout=timeout, endpoint=settings.notices_endpoint, local=settings.local)
 
     lazy: Callable[[Callable[[], Any]], Any] = Lazy
+    world_repository = lazy(repository)
     return World(
         ledger=store(settings.ledger_bucket),
         work=store(settings.work_bucket),
         catalog=store(settings.catalog_bucket),
         bundles=store(settings.bundles_bucket),
         bundles_bucket=settings.bundles_bucket,
-        repository=lazy(repository),
+        repository=world_repository,
         builds=lazy(builds),
         registry=lazy(registry),
         attestations=lazy(attestations),
@@ -161,12 +162,14 @@ def make_world(settings: Settings) -> World:
     )
 
 
-def make_renderer(timeout: float) -> Renderer:
-    """Needs no settings: a folder on a laptop is rendered without any."""
+def make_renderer(timeout: float, repository: Repository | None = None) -> Renderer:
+    """Needs no settings: a folder on a laptop is rendered without any. `repository`: for bases that the catalog allows."""
     from downwind.adapters.engine_programs import Programs, cache_folder, vendored_folder
     from downwind.adapters.engine_renderer import EngineRenderer
 
-    return EngineRenderer(Programs([vendored_folder(), cache_folder()]), timeout)
+    return EngineRenderer(
+        Programs([vendored_folder(), cache_folder()]), timeout, repository.tree if repository else None
+    )
 
 
 def make_cluster(settings: Settings, context: str | None = None) -> Cluster:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.conftest import DEPLOYMENT
+from tests.conftest import CATALOG, DEPLOYMENT
 
 from downwind.adapters.engine_programs import Programs
 from downwind.adapters.engine_renderer import EngineRenderer
@@ -12,6 +12,7 @@ from downwind.reconcile import names
 from downwind.render.engine import ENGINES
 from downwind.render.serialise import split
 
+BASES = "https://github.com/acme/bases.git"
 KUSTOMIZATION = b"resources: [../../base]\nlabels: [{pairs: {team: blue}}]\n"
 BASE = {"base/kustomization.yaml": b"resources: [shop.yaml]\n", "base/shop.yaml": DEPLOYMENT.encode()}
 
@@ -56,3 +57,23 @@ def test_a_remote_base_blocks_the_release_and_says_where(shop: Any, tmp_path: An
     shop.tick()
     (blocked,) = shop.blocked(commit)
     assert "deploy/staging/kustomization.yaml: resources[0]" in str(blocked["reason"])
+
+
+@pytest.mark.engines
+def test_a_base_elsewhere_that_the_catalog_allows_is_read_at_its_commit(shop: Any, engines: Any) -> None:
+    """Its branch moves on between the review and the rendering; the base does not."""
+    base = {"web/kustomization.yaml": b"resources: [shop.yaml]", "web/shop.yaml": DEPLOYMENT.encode()}
+    host = shop.memory.repository
+    pinned = host.commit(BASES, "refs/heads/main", base)
+    host.commit(BASES, "refs/heads/main", {**base, "web/shop.yaml": b"kind: A"})
+    allowed = "manifests: {path: deploy/staging, kustomize: {remote: [github.com/acme]}}"
+    shop.apply(CATALOG.replace('manifests: {path: "deploy/{environment}"}', allowed))
+    shop.world = replace(shop.world, renderer=EngineRenderer(engines._programs, trees=host.tree))
+    remote = f"resources: ['https://github.com/acme/bases//web?ref={pinned}']\nnamePrefix: a-\n"
+    commit = shop.push(**{"deploy/staging/shop.yaml": b"", "deploy/staging/kustomization.yaml": remote.encode()})
+    shop.build(commit)
+    assert not shop.blocked(commit)
+    (fact,) = (body for body in shop.facts(names.release("shop", commit)).values() if body["kind"] == "bundle")
+    stored = shop.memory.bundles.read(names.bundle("shop", "staging", fact["bundle"]) + "manifests.yaml")
+    (deployment,) = split(stored.data)
+    assert deployment["metadata"]["name"] == "a-shop"

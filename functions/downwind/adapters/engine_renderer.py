@@ -18,6 +18,7 @@ from downwind.model.engines import EngineOptions, HelmOptions, KustomizeOptions
 from downwind.render.engine import EngineUsed, Rendered, Text, engine_for
 from downwind.render.helm import chart_files
 from downwind.render.kustomize import kustomize_files
+from downwind.render.remote import Trees
 from downwind.render.tree import FileTree, TreeReader
 
 KUBERNETES = "1.37.0"
@@ -27,8 +28,10 @@ KUBERNETES = "1.37.0"
 class EngineRenderer:
     """Implements `ports.Renderer`. `wall`: seconds after which a slow machine is given up for this time."""
 
-    def __init__(self, programs: Programs, wall: float = RUN_LIMITS.wall) -> None:
+    def __init__(self, programs: Programs, wall: float = RUN_LIMITS.wall, trees: Trees | None = None) -> None:
+        """`trees`: where bases of other repositories come from, if the catalog allows any."""
         self._programs = programs
+        self._trees = trees
         self._limits = replace(RUN_LIMITS, wall=wall)
 
     def render(self, tree: FileTree, path: str, options: EngineOptions) -> Rendered:
@@ -38,7 +41,9 @@ class EngineRenderer:
             return render_plain(reader, path, options)
         refuse_options(options, engine)
         # What is wrong with the tree is said first, on a machine without the engine too.
-        prepared = _kustomize(reader, path, options) if engine == "kustomize" else _helm(reader, path, options)
+        prepared = (
+            _kustomize(tree, path, options, self._trees) if engine == "kustomize" else _helm(reader, path, options)
+        )
         program = self._programs.find(engine)
         name = f"{engine} {'build' if engine == 'kustomize' else 'template'} {path or '.'}"
         with tempfile.TemporaryDirectory(prefix="downwind-") as folder:
@@ -60,9 +65,10 @@ class _Prepared:
     arguments: tuple[str, ...]
 
 
-def _kustomize(reader: TreeReader, path: str, options: EngineOptions) -> _Prepared:
+def _kustomize(tree: FileTree, path: str, options: EngineOptions, trees: Trees | None) -> _Prepared:
     given = options.kustomize or KustomizeOptions()
-    files = {f"tree/{name}": data for name, data in kustomize_files(reader, path).items()}
+    found = kustomize_files(tree, path, given.remote, trees)
+    files = {f"tree/{name}": data for name, data in found.items()}
     folder = f"tree/{path}"
     over = {
         key: value

@@ -24,6 +24,8 @@ from downwind.errors import Refused, TransientError
 
 _UNSHARE = ("--user", "--net", "--ipc", "--uts", "--")
 _CHUNK = 1 << 16
+_GO = {"GOMAXPROCS": "2", "GOGC": "400"}
+"""A process this short collects garbage for a tenth of its time by default, and needs 30 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ def run(name: str, command: Sequence[str], folder: Path, home: Path, limits: Run
     Refused: it failed (with the end of what it said, cleaned), printed too much, or used up its processor time or memory.
     TransientError: the machine was too slow, or has no room.
     """
-    environment = {"HOME": str(home), "TMPDIR": str(home), "PATH": str(home), "GOMAXPROCS": "2"}
+    environment = {"HOME": str(home), "TMPDIR": str(home), "PATH": str(home), **_GO}
     try:
         process = subprocess.Popen(
             [*isolation(), *command],

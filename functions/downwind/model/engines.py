@@ -15,13 +15,15 @@ class PlainOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KustomizeOptions:
-    """`load`: which files a kustomization may name: those below its own directory, or any of the repository. The others are
-    laid over the directory as one more kustomization would."""
+    """`load`: which files a kustomization may name: those below its own directory, or any of the repository. `remote`: hosts, or
+    `HOST/OWNER`, from which a base may come that is pinned by a whole commit id. The others are laid over the directory as one
+    more kustomization would."""
 
     load: Literal["below", "repository"] = "below"
     namespace: str | None = None
     name_prefix: str | None = None
     name_suffix: str | None = None
+    remote: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ _RELEASE = re.compile(r"[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?")
 _AFFIX = re.compile(r"[a-z0-9.-]{1,63}")
 _VERSION = re.compile(r"v?1\.[0-9]{1,3}(\.[0-9]{1,3})?")
 _API_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9./-]{0,200}")
+_REMOTE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+(/[A-Za-z0-9._-]+){0,4}")
 _VALUES = re.compile(r"(?!-)(?!//)(?!.*(^|/)\.\.(/|$)).{1,1024}")
 _NAMESPACE = "a namespace: lower case letters, digits and '-'"
 
@@ -34,6 +35,9 @@ def _kustomize(fields: Fields | None) -> KustomizeOptions | None:
         namespace=fields.optional("namespace", pattern=NAME, form=_NAMESPACE),
         name_prefix=fields.optional("name_prefix", pattern=_AFFIX, form=affix),
         name_suffix=fields.optional("name_suffix", pattern=_AFFIX, form=affix),
+        remote=fields.texts(
+            "remote", pattern=_REMOTE, form="HOST, HOST/OWNER or HOST/OWNER/REPOSITORY, without https://"
+        ),
     )
     fields.done()
     return found

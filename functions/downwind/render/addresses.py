@@ -6,7 +6,9 @@ nothing, since a directory whose name reads like an address is fetched even wher
 
 from downwind.errors import Refused
 
-_REMOTE_FIX = "commit a copy of it, and name that by its path; nothing is fetched while rendering"
+_REMOTE_FIX = (
+    "commit a copy of it, and name that by its path, or allow its host (manifests.kustomize.remote) and pin a commit"
+)
 
 
 def local_file(value: str, where: str) -> str:

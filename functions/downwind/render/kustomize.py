@@ -4,6 +4,7 @@ Fields: kustomize api/types, 5.8.2. A field that names a file in a way that is n
 Kustomize says so; it never finds more.
 """
 
+import json
 import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 from downwind.errors import Refused
 from downwind.render.addresses import local_directory, local_file
 from downwind.render.engine import KUSTOMIZATIONS
-from downwind.render.tree import TreeReader
+from downwind.render.remote import MOUNTS, MountedTree, Trees, mount_of
+from downwind.render.tree import TREE_LIMITS, FileTree, TreeLimits, TreeReader
 from downwind.render.yaml_reader import read_documents
 
 _PLUGINS = ("generators", "transformers", "validators")
@@ -27,21 +29,30 @@ _FUNCTIONS = ("config.kubernetes.io/function", "config.k8s.io/function")
 _MOST_ROOTS = 500
 
 
-def kustomize_files(reader: TreeReader, path: str) -> dict[str, bytes]:
-    """Every file that `kustomize build path` reads, by its path from the tree's root.
+def kustomize_files(
+    tree: FileTree,
+    path: str,
+    allowed: tuple[str, ...] = (),
+    trees: Trees | None = None,
+    limits: TreeLimits = TREE_LIMITS,
+) -> dict[str, bytes]:
+    """Every file that `kustomize build path` reads, by its path from the tree's root. A base of another repository that
+    `allowed` names is read from `trees`, and its address becomes a path.
 
-    Refused, naming kustomization and field: an address outside the tree, a path that is not in it, a chart to inflate, and
-    plugins that are programs, containers or scripts.
+    Refused, naming kustomization and field: any other address outside the tree, a path that is not in it, a chart to inflate,
+    and plugins that are programs, containers or scripts.
     """
-    walk = _Walk(reader)
-    walk.add(reader.directory(path), plugins=False)
+    mounted = MountedTree(tree, trees, allowed)
+    walk = _Walk(mounted, TreeReader(mounted, limits))
+    walk.add(walk.reader.directory(path), plugins=False)
     walk.run()
     return walk.files
 
 
 class _Walk:
-    def __init__(self, reader: TreeReader) -> None:
-        self._reader = reader
+    def __init__(self, mounted: MountedTree, reader: TreeReader) -> None:
+        self._mounted = mounted
+        self.reader = reader
         self._known: set[tuple[str, bool]] = set()
         self._pending: list[tuple[str, bool]] = []
         self.files: dict[str, bytes] = {}
@@ -61,7 +72,7 @@ class _Walk:
             self._root(path, plugins=plugins)
 
     def _root(self, path: str, *, plugins: bool) -> None:
-        found = sorted(name for name in KUSTOMIZATIONS if self._reader.has(path, name))
+        found = sorted(name for name in KUSTOMIZATIONS if self.reader.has(path, name))
         if len(found) != 1:
             what = f"{len(found)} kustomization files" if found else "no kustomization.yaml"
             raise Refused(
@@ -85,6 +96,7 @@ class _Walk:
                 raise Refused(
                     f"{file}: {name} is not a field of a kustomization", field=f"{file}: {name}", fix="correct it"
                 )
+        self._mount_bases(document, file, path)
         for name in ("resources", "bases"):
             for where, value in _texts(document, name, file):
                 self._resource(local_directory(value, where), where, path, plugins=plugins)
@@ -107,9 +119,32 @@ class _Walk:
             for where, value in _texts(document, name, file):
                 self._plugin(value, where, path)
 
+    def _mount_bases(self, document: Mapping[str, Any], file: str, path: str) -> None:
+        """Where an address was allowed, the copy of the kustomization names a path instead."""
+        changed = False
+        for name in ("resources", "bases", "components"):
+            for index, (where, value) in enumerate(_items(document, name, file)):
+                mounted = self._mounted.mount(value, where) if isinstance(value, str) else None
+                if mounted is not None:
+                    self.reader.forget("")
+                    self.reader.forget(MOUNTS)
+                    document[name][index] = posixpath.relpath(mounted, path or ".")
+                    changed = True
+        if changed:
+            self.files[file] = json.dumps(document).encode()
+
+    def _locate(self, full: str, where: str, path: str) -> tuple[str, str] | None:
+        """Refused: it is in another repository than what names it, and no address says so."""
+        found = self.reader.locate(full)
+        if found is not None and mount_of(found[0]) not in {mount_of(path), mount_of(full)}:
+            raise Refused(f"{where}: {full} leaves its repository", field=where, fix="commit what it points to instead")
+        if found is not None and mount_of(path) and mount_of(full) != mount_of(path) and not mount_of(full):
+            raise Refused(f"{where}: {full} leaves its repository", field=where, fix="keep what it needs in it")
+        return found
+
     def _resource(self, value: str, where: str, path: str, *, plugins: bool) -> None:
         full = posixpath.normpath(posixpath.join(path, value))
-        found = self._reader.locate(full)
+        found = self._locate(full, where, path)
         if found is None:
             raise _missing(value, where)
         if found[1] == "directory":
@@ -121,7 +156,7 @@ class _Walk:
 
     def _directory(self, value: str, where: str, path: str, *, plugins: bool = False) -> None:
         full = posixpath.normpath(posixpath.join(path, value))
-        found = self._reader.locate(full)
+        found = self._locate(full, where, path)
         if found is None or found[1] != "directory":
             raise _missing(value, where)
         self.add("" if full == "." else full, plugins=plugins)
@@ -181,13 +216,13 @@ class _Walk:
         if not value:
             return
         full = posixpath.normpath(posixpath.join(path, local_file(value, where)))
-        found = self._reader.locate(full)
+        found = self._locate(full, where, path)
         if found is None or found[1] != "file":
             raise _missing(value, where)
         self._take(full)
 
     def _take(self, path: str) -> bytes:
-        data = self._reader.read(path)
+        data = self.reader.read(path)
         self.files[path] = data
         return data
 

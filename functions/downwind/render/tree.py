@@ -49,6 +49,10 @@ class TreeReader:
         self._seen = 0
         self._bytes = 0
 
+    def forget(self, path: str) -> None:
+        """What lies in this directory has changed: another tree was put into it."""
+        self._known.pop(path, None)
+
     def locate(self, path: str) -> tuple[str, Literal["file", "directory"]] | None:
         """Where `path` leads, links followed; None where nothing is."""
         at: list[str] = []

@@ -31,11 +31,19 @@ def test_every_field_becomes_a_value(catalog_text: str) -> None:
         "skip_crds": True,
         "hooks": "leave",
     }
-    kustomize = {"load": "repository", "namespace": "x", "name_prefix": "a-", "name_suffix": "-b"}
+    kustomize = {
+        "load": "repository",
+        "namespace": "x",
+        "name_prefix": "a-",
+        "name_suffix": "-b",
+        "remote": ["github.com"],
+    }
     found = options(catalog_text, {"recursive": True, "kustomize": kustomize, "helm": helm})
     assert found == EngineOptions(
         plain=PlainOptions(recursive=True),
-        kustomize=KustomizeOptions(load="repository", namespace="x", name_prefix="a-", name_suffix="-b"),
+        kustomize=KustomizeOptions(
+            load="repository", namespace="x", name_prefix="a-", name_suffix="-b", remote=("github.com",)
+        ),
         helm=HelmOptions(
             release="shop",
             namespace="other",
