@@ -13,7 +13,7 @@ import tarfile
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,7 +74,9 @@ def this_platform() -> str:
     return f"{platform.system().lower()}-{machine.get(platform.machine().lower(), platform.machine().lower())}"
 
 
-def get(folder: Path, wanted: str, mirror: str | None, say: Say) -> dict[str, dict[str, str]]:
+def get(
+    folder: Path, wanted: str, mirror: str | None, say: Say, sources: Mapping[str, Source] = SOURCES
+) -> dict[str, dict[str, str]]:
     """Both programs for a platform in `folder`, with the record that says what they are. What is there and right stays.
 
     `mirror`: a folder of release archives, by https or file, instead of the projects' own hosts. Refused, with what was tried,
@@ -87,7 +89,7 @@ def get(folder: Path, wanted: str, mirror: str | None, say: Say) -> dict[str, di
         about = record.get(name, {})
         if path.is_file() and about.get("version") == version and about.get("sha256") == _sha256(path.read_bytes()):
             continue
-        data, source = _obtain(name, version, wanted, mirror, say)
+        data, source = _obtain(name, version, sources[name], wanted, mirror, say)
         part = folder / f".{name}.part"
         part.write_bytes(data)
         part.chmod(0o755)
@@ -106,8 +108,7 @@ def _recorded(folder: Path) -> dict[str, dict[str, str]]:
     return found if isinstance(found, dict) else {}
 
 
-def _obtain(name: str, version: str, wanted: str, mirror: str | None, say: Say) -> tuple[bytes, str]:
-    source = SOURCES[name]
+def _obtain(name: str, version: str, source: Source, wanted: str, mirror: str | None, say: Say) -> tuple[bytes, str]:
     system, _, machine = wanted.partition("-")
     words = {"version": version, "os": system, "arch": machine}
     tried = []
