@@ -35,6 +35,8 @@ ON_PURPOSE = (
     "is Helm inside Kustomize",
     "nothing is fetched while rendering",
     "printed more than",
+    "has generateName",
+    "has no metadata",
 )
 
 

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from downwind import logs
 from downwind.adapters.engine_programs import Programs
 from downwind.adapters.plain_renderer import refuse_options, render_plain
-from downwind.adapters.sandbox import RUN_LIMITS, run
+from downwind.adapters.sandbox import RUN_LIMITS, isolation, run
 from downwind.model.engines import EngineOptions, HelmOptions, KustomizeOptions
 from downwind.render.engine import EngineUsed, Rendered, Text, engine_for
 from downwind.render.helm import chart_files
@@ -32,6 +33,7 @@ class EngineRenderer:
         """`trees`: where bases of other repositories come from, if the catalog allows any."""
         self._programs = programs
         self._trees = trees
+        self._told = False
         self._limits = replace(RUN_LIMITS, wall=wall)
 
     def render(self, tree: FileTree, path: str, options: EngineOptions) -> Rendered:
@@ -45,6 +47,9 @@ class EngineRenderer:
             _kustomize(tree, path, options, self._trees) if engine == "kustomize" else _helm(reader, path, options)
         )
         program = self._programs.find(engine)
+        if not isolation() and not self._told:
+            self._told = True
+            logs.warning("engines keep the network: this machine makes no user namespaces")
         name = f"{engine} {'build' if engine == 'kustomize' else 'template'} {path or '.'}"
         with tempfile.TemporaryDirectory(prefix="downwind-") as folder:
             scratch = Path(folder)

@@ -24,8 +24,6 @@ from downwind.errors import Refused, TransientError
 
 _UNSHARE = ("--user", "--net", "--ipc", "--uts", "--")
 _CHUNK = 1 << 16
-_GO = {"GOMAXPROCS": "2", "GOGC": "400"}
-"""A process this short collects garbage for a tenth of its time by default, and needs 30 MiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,7 @@ class RunLimits:
 
     processor: int = 10
     wall: float = 20.0
-    memory: int = 768 << 20
+    memory: int = 512 << 20
     processes: int = 64
     files: int = 256
     written: int = 1 << 20
@@ -65,7 +63,7 @@ def run(name: str, command: Sequence[str], folder: Path, home: Path, limits: Run
     Refused: it failed (with the end of what it said, cleaned), printed too much, or used up its processor time or memory.
     TransientError: the machine was too slow, or has no room.
     """
-    environment = {"HOME": str(home), "TMPDIR": str(home), "PATH": str(home), **_GO}
+    environment = {"HOME": str(home), "TMPDIR": str(home), "PATH": str(home), **_go(limits)}
     try:
         process = subprocess.Popen(
             [*isolation(), *command],
@@ -94,6 +92,12 @@ def run(name: str, command: Sequence[str], folder: Path, home: Path, limits: Run
     if process.returncode != 0:
         raise _failed(name, process.returncode, said, home, limits)
     return out
+
+
+def _go(limits: RunLimits) -> dict[str, str]:
+    """A process this short collects garbage for a tenth of its time by default, and most need 30 MiB: so rarely, until it needs
+    more than half of what it may have."""
+    return {"GOMAXPROCS": "2", "GOGC": "400", "GOMEMLIMIT": str(limits.memory // 2)}
 
 
 def _limit(pid: int, limits: RunLimits) -> None:

@@ -84,7 +84,14 @@ def test_a_program_in_here_sees_neither_environment_nor_network_nor_other_progra
     home = tmp_path / "home"
     home.mkdir()
     seen = run("env", ["/usr/bin/env"], tmp_path, home).decode().splitlines()
-    assert sorted(line.partition("=")[0] for line in seen) == ["GOGC", "GOMAXPROCS", "HOME", "PATH", "TMPDIR"], seen
+    assert sorted(line.partition("=")[0] for line in seen) == [
+        "GOGC",
+        "GOMAXPROCS",
+        "GOMEMLIMIT",
+        "HOME",
+        "PATH",
+        "TMPDIR",
+    ], seen
     if isolation():
         devices = run("devices", ["/bin/cat", "/proc/net/dev"], tmp_path, home).decode().splitlines()[2:]
         assert [line.partition(":")[0].strip() for line in devices] == ["lo"]
