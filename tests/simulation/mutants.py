@@ -179,9 +179,9 @@ MUTANTS = (
     ),
     Mutant(
         name="an unknown outcome makes the next attempt",
-        path=R + "follow.py",
-        old='    step = _trigger(rollout, rollout.attempt, int(rollout.claim.body["epoch"]) + 1, environment, search=True)',
-        new="    step = _trigger(rollout, rollout.attempt + 1, 1, environment, search=False)",
+        path=R + "attempts.py",
+        old='    step = trigger(rollout, rollout.attempt, int(rollout.claim.body["epoch"]) + 1, environment, search=True)',
+        new="    step = trigger(rollout, rollout.attempt + 1, 1, environment, search=False)",
     ),
     Mutant(
         name="a correlation id without the attempt",
@@ -364,7 +364,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a freeze window stops nothing",
-        path=R + "follow.py",
+        path=R + "stops.py",
         old='    if by not in {"push", "promotion"}:',
         new='    if by not in {"promotion"}:',
     ),

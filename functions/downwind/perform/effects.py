@@ -22,8 +22,8 @@ from downwind.perform.moment import Moment, drop_if_late
 from downwind.perform.world import World
 from downwind.reconcile import names
 from downwind.reconcile.facts import NewFact, Snapshot
-from downwind.reconcile.follow import frozen, started_body
 from downwind.reconcile.log import RELEASES
+from downwind.reconcile.observed import started_body
 from downwind.reconcile.orders import stopped_meanwhile
 from downwind.reconcile.rollouts import Rollout, read_rollouts
 from downwind.reconcile.steps import (
@@ -44,6 +44,7 @@ from downwind.reconcile.steps import (
     TriggerRollout,
     Verify,
 )
+from downwind.reconcile.stops import frozen
 from downwind.reconcile.wanted import LOG_LIMIT, Query
 
 SEARCH_BACK = timedelta(minutes=10)

@@ -10,8 +10,9 @@ from downwind.reconcile import names, notices
 from downwind.reconcile.admit import admit_promotion, admit_tip
 from downwind.reconcile.facts import Snapshot
 from downwind.reconcile.failures import admit_failure
-from downwind.reconcile.follow import follow, frozen, make_way, wait_for_freeze, wait_for_hold
+from downwind.reconcile.follow import follow
 from downwind.reconcile.log import Hold, LogEntry, is_stopped, read_log, standing_hold
+from downwind.reconcile.make_way import make_way
 from downwind.reconcile.orders import admit_order, orders_of_rollouts
 from downwind.reconcile.releases import images_of
 from downwind.reconcile.rollouts import Rollout, read_rollouts
@@ -27,6 +28,7 @@ from downwind.reconcile.steps import (
     TriggerRollout,
     Verify,
 )
+from downwind.reconcile.stops import frozen, wait_for_freeze, wait_for_hold
 from downwind.render.engine import ENGINES
 from downwind.timing import Timing
 
