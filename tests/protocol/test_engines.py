@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.conftest import CATALOG, DEPLOYMENT
+from tests.application import CATALOG, DEPLOYMENT
 
 from downwind.adapters.engine_programs import Programs
 from downwind.adapters.engine_renderer import EngineRenderer

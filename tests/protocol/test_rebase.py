@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.conftest import CATALOG, Shop
+from tests.application import CATALOG
+from tests.shop import Shop
 
 from downwind.adapters.memory import MemoryWorld
 from downwind.adapters.memory_cluster import MemoryCluster
