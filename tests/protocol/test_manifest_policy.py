@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.conftest import DEPLOYMENT
+from tests.application import DEPLOYMENT
 
 POLICY = ("\nenvironments:", "\npolicy: {deny: [hostNetwork]}\nenvironments:")
 ONE_CLUSTER = ("    namespace: shop", "    cluster: eu-1\n    namespace: shop")

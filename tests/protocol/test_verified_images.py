@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.conftest import IMAGE, REPOSITORY, digest_for
+from tests.application import IMAGE, REPOSITORY, digest_for
 
 from downwind.errors import TransientError
 
