@@ -8,9 +8,8 @@ import click
 
 from downwind.cli.context import Session, pass_session
 from downwind.cli.output import output_option, show
-from downwind.errors import Misconfigured, Refused
-from downwind.model.catalog import Registered
-from downwind.perform import applications
+from downwind.cli.places import registered_of
+from downwind.errors import Misconfigured
 from downwind.perform.find import commit as full_commit
 
 
@@ -59,17 +58,10 @@ def order(
     if wait and not dry_run and application is not None:
         from downwind.cli.follow import follow_order
 
-        registered = _registered(session, application)
+        registered = registered_of(session, application)
         codes = [follow_order(session, registered, each, timeout, err=output != "table") for each in answer["orders"]]
         code = max([code, *codes])
     click.get_current_context().exit(code)
-
-
-def _registered(session: Session, application: str) -> Registered:
-    found = applications.read(session.world.catalog, [application])
-    if not found:
-        raise Refused(f"the catalog has no application {application!r}", fix="downwind app list")
-    return found[0]
 
 
 def _lines(answer: Mapping[str, Any]) -> Iterator[str]:
@@ -158,77 +150,56 @@ def _hold(
     order(session, verb, application, environment, {"all": everything}, **more)
 
 
-SEQUENCE = click.option("--sequence", type=click.IntRange(1), help="Which entry; left out: the only one it can be.")
+def _about_a_run(verb: str, text: str) -> click.Command:
+    """The command of an order about one entry's run."""
+
+    @click.argument("application")
+    @click.argument("environment", required=False)
+    @click.option("--sequence", type=click.IntRange(1), help="Which entry; left out: the only one it can be.")
+    @shared
+    @pass_session
+    def command(
+        session: Session, /, application: str, environment: str | None, sequence: int | None, **more: Any
+    ) -> None:
+        order(session, verb, application, environment, {"sequence": sequence}, **more)
+
+    return click.command(verb, help=text)(command)
 
 
-@click.command("cancel")
-@click.argument("application")
-@click.argument("environment", required=False)
-@SEQUENCE
-@shared
-@pass_session
-def cancel_command(
-    session: Session, /, application: str, environment: str | None, sequence: int | None, **more: Any
-) -> None:
+cancel_command = _about_a_run(
+    "cancel",
     """End the run of an entry, with no new attempt; or take out one that waits.
 
     \b
     Examples:
       downwind cancel shop production
       downwind cancel shop production --sequence 42 --why "wrong branch"
-    """
-    order(session, "cancel", application, environment, {"sequence": sequence}, **more)
-
-
-@click.command("retry")
-@click.argument("application")
-@click.argument("environment", required=False)
-@SEQUENCE
-@shared
-@pass_session
-def retry_command(
-    session: Session, /, application: str, environment: str | None, sequence: int | None, **more: Any
-) -> None:
+    """,
+)
+retry_command = _about_a_run(
+    "retry",
     """Try the newest release or rollback once more, beyond the attempts that automation makes.
 
     \b
     Example:
       downwind retry shop production --wait
-    """
-    order(session, "retry", application, environment, {"sequence": sequence}, **more)
-
-
-@click.command("approve")
-@click.argument("application")
-@click.argument("environment", required=False)
-@SEQUENCE
-@shared
-@pass_session
-def approve_command(
-    session: Session, /, application: str, environment: str | None, sequence: int | None, **more: Any
-) -> None:
+    """,
+)
+approve_command = _about_a_run(
+    "approve",
     """Answer the manual judgment that waits: go on.
 
     \b
     Example:
       downwind approve shop production --why CHG-1234 --wait
-    """
-    order(session, "approve", application, environment, {"sequence": sequence}, **more)
-
-
-@click.command("reject")
-@click.argument("application")
-@click.argument("environment", required=False)
-@SEQUENCE
-@shared
-@pass_session
-def reject_command(
-    session: Session, /, application: str, environment: str | None, sequence: int | None, **more: Any
-) -> None:
+    """,
+)
+reject_command = _about_a_run(
+    "reject",
     """Answer the manual judgment that waits: stop.
 
     \b
     Example:
       downwind reject shop production --why "not before the sale"
-    """
-    order(session, "reject", application, environment, {"sequence": sequence}, **more)
+    """,
+)

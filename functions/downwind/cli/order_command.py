@@ -11,11 +11,11 @@ import click
 from downwind.cli.context import Session, pass_session
 from downwind.cli.identity import claimed
 from downwind.cli.operate_command import order, shared
+from downwind.cli.places import places_of, registered_of
 from downwind.errors import Refused
 from downwind.events import request as parser
 from downwind.model.catalog import Registered
 from downwind.model.event import Message, Request
-from downwind.perform import applications
 from downwind.perform.find import commit as full_commit
 from downwind.reconcile.recording import record_request
 from downwind.reconcile.words import short
@@ -132,17 +132,12 @@ def _publish(
 
 def _place(session: Session, application: str, environment: str | None) -> str:
     """Asked first: a commit can only be unknown in an environment that there is. The only one may be left out."""
-    found = applications.read(session.world.catalog, [application])
-    if not found:
-        raise Refused(f"the catalog has no application {application!r}", fix="downwind app list")
-    known = [each.name for each in found[0].application.environments]
-    if environment is None and len(known) == 1:
-        return known[0]
-    if environment is None:
-        raise Refused(f"{application} has several environments", fix=f"name one: {', '.join(known)}")
-    if environment not in known:
-        raise Refused(f"{application} has no environment {environment!r}", fix=f"use one of: {', '.join(known)}")
-    return environment
+    _, places = places_of(session, application, environment)
+    if len(places) > 1:
+        raise Refused(
+            f"{application} has several environments", fix=f"name one: {', '.join(each.name for each in places)}"
+        )
+    return places[0].name
 
 
 def _checked(session: Session, data: bytes) -> tuple[Request, Registered]:
@@ -150,8 +145,6 @@ def _checked(session: Session, data: bytes) -> tuple[Request, Registered]:
     events = parser.parse(Message(id="unpublished", data=data, attributes={}))
     request = events[0] if isinstance(events, tuple) else None
     assert isinstance(request, Request)
-    found = applications.read(session.world.catalog, [request.application])
-    if not found:
-        raise Refused(f"the catalog has no application {request.application!r}", fix="downwind app list")
-    record_request(request, found[0])
-    return request, found[0]
+    registered = registered_of(session, request.application)
+    record_request(request, registered)
+    return request, registered
