@@ -9,7 +9,8 @@ from typing import Any
 
 from downwind.errors import Misconfigured
 from downwind.perform.world import World
-from downwind.ports import Cluster, Renderer, Repository, Secrets, Spinnaker
+from downwind.ports import Cluster, Renderer, Repository, Secrets
+from downwind.ports_of_people import Spinnaker
 from downwind.settings import Settings
 
 _PARALLEL = 16

@@ -1,5 +1,6 @@
-"""Gate as people ask it (ports.Spinnaker): applications, executions, accounts, clusters. What `spin` does wrong is left out here:
-the execution's id is told, redirects are refused, and an answer counts only as what it says."""
+"""Gate as people ask it (ports_of_people.Spinnaker): applications, executions, accounts, clusters.
+
+What `spin` does wrong is left out here: redirects are refused, and an answer counts only as what it says."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""The in-memory twin of `adapters.gate_spinnaker`: ports.Spinnaker over the executions of a MemoryPipelines."""
+"""The in-memory twin of `adapters.gate_spinnaker`: ports_of_people.Spinnaker over the executions of a MemoryPipelines."""
 
 import copy
 from collections.abc import Mapping, Sequence

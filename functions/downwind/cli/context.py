@@ -17,7 +17,8 @@ from downwind.settings import Settings, SettingsError, read_settings
 
 if TYPE_CHECKING:
     from downwind.perform.world import World
-    from downwind.ports import Cluster, Spinnaker
+    from downwind.ports import Cluster
+    from downwind.ports_of_people import Spinnaker
 
 PREFIX = "DOWNWIND_"
 

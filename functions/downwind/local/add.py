@@ -20,7 +20,7 @@ from downwind.render.yaml_reader import read_documents
 from downwind.settings import read_settings
 from downwind.shipped import shipped
 from downwind.soundness.read_pipeline import read_pipeline
-from downwind.wiring import make_world
+from downwind.wiring import make_spinnaker, make_world
 
 ACCOUNT, ARTIFACT_ACCOUNT = "local", "gcs"
 CATALOG_FILE = "downwind.yaml"
@@ -51,6 +51,11 @@ def add(world: LocalWorld, directory: Path, say: Callable[[str], None]) -> Added
     if application.build is not None:
         _trigger(world, application)
         say(f"trigger {application.build.trigger} runs cloudbuild.yaml on each push")
+    for name in sorted({environment.pipeline_application for environment in application.environments}):
+        spinnaker = make_spinnaker(read_settings(world.environment()))
+        if spinnaker.application(name) is None:
+            spinnaker.save_application({"name": name, "email": f"{name}@local.example", "cloudProviders": "kubernetes"})
+            say(f"application {name} in Spinnaker")
     for environment in application.environments:
         source = _save_pipeline(world, application, environment, directory)
         say(f"pipeline {environment.pipeline_application}/{environment.pipeline} from {source}")

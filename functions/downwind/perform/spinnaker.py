@@ -13,7 +13,7 @@ from downwind.perform import bundles
 from downwind.perform.look import View, environments, views
 from downwind.perform.verify import Verdict
 from downwind.perform.world import World
-from downwind.ports import Spinnaker
+from downwind.ports_of_people import Spinnaker
 from downwind.reconcile import names
 from downwind.reconcile.rollouts import read_rollouts
 from downwind.soundness import spinnaker as checks

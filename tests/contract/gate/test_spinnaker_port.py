@@ -1,4 +1,4 @@
-"""ports.Spinnaker: the adapter on the local Gate and its in-memory twin keep one contract."""
+"""ports_of_people.Spinnaker: the adapter on the local Gate and its in-memory twin keep one contract."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from downwind.adapters.gate_client import GateClient
 from downwind.adapters.gate_spinnaker import GateSpinnaker
 from downwind.adapters.memory_spinnaker import MemorySpinnaker
 from downwind.errors import Refused
-from downwind.ports import Spinnaker
+from downwind.ports_of_people import Spinnaker
 
 PIPELINE = {
     "application": "shop",

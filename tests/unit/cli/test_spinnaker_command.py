@@ -1,4 +1,4 @@
-"""`downwind spinnaker` and `status --live` as a person sees them; ports.Spinnaker is kept by tests/contract/gate."""
+"""`downwind spinnaker` and `status --live` as a person sees them; ports_of_people.Spinnaker is kept by tests/contract/gate."""
 
 import json
 import os
