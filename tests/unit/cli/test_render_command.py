@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.conftest import CATALOG, IMAGE, digest_for
+from tests.application import CATALOG, IMAGE, digest_for
 
 from downwind.reconcile import names
 
