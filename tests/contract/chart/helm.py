@@ -56,8 +56,8 @@ class Helm:
             raise RefusedError(done.stderr)
         return done.stdout
 
-    def template(self, values: Path, *settings: str) -> str:
-        return self.run("template", "spinnaker", CHART, "--namespace", "spinnaker", *value_arguments(values), *settings)
+    def template(self, values: Path, *settings: str, release: str = "spinnaker") -> str:
+        return self.run("template", release, CHART, "--namespace", "spinnaker", *value_arguments(values), *settings)
 
 
 def fetched(home: Path) -> Helm:

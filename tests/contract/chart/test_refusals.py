@@ -61,6 +61,11 @@ def test_is_refused(helm: Helm, case: str) -> None:
     assert message in str(refused.value)
 
 
+def test_a_name_too_long_for_kubernetes_is_refused(helm: Helm) -> None:
+    with pytest.raises(RefusedError, match="more than 40 characters"):
+        helm.template(SETS[TRIAL], release="a" * 41)
+
+
 def test_the_floor_itself_passes(helm: Helm) -> None:
     for version in ("2026.1.3", "2026.1.10", "2026.2.4", "2026.2.11"):
         assert version in helm.template(SETS[TRIAL], "--set", f"version={version}")

@@ -1,5 +1,8 @@
 """The Spinnaker chart on a real API server: all is accepted under Pod Security `restricted`, and passwords outlive upgrades."""
 
+import os
+import re
+import shlex
 import subprocess
 from base64 import b64decode
 from collections.abc import Sequence
@@ -7,8 +10,22 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.contract.chart.helm import CHART, SETS, Helm, Object, fetched, objects, secrets, value_arguments, workloads
+from tests.contract.chart.helm import (
+    CHART,
+    ROOT,
+    SETS,
+    VALUES,
+    Helm,
+    Object,
+    fetched,
+    objects,
+    secrets,
+    value_arguments,
+    workloads,
+)
 from tests.contract.cluster.kubectl import ApiServer, Kubectl
+
+from downwind.cli.chart_images import main as images
 
 pytestmark = pytest.mark.cluster
 
@@ -126,3 +143,48 @@ def test_passwords_outlive_upgrade_rollback_and_reinstallation(helm: Helm, real:
     assert live() == first
     record = real.must("GET", f"{NAMESPACES}/{namespace}/secrets/sh.helm.release.v1.spinnaker.v1")
     assert b64decode(record["data"]["release"])
+
+
+PAGE = ROOT / "docs/how-to/install-spinnaker.md"
+NOT_HERE = ("helm test ", "kubectl --namespace spinnaker port-forward ")
+"""These need nodes, and there are none."""
+
+
+def test_the_commands_of_the_page_install_a_trial_and_then_for_life(helm: Helm, real: Kubectl, tmp_path: Path) -> None:
+    (tmp_path / "infra").symlink_to(ROOT / "infra")
+    (tmp_path / "images.yaml").write_text((VALUES / "digests.yaml").read_text())
+    own = {
+        "PATH": f"{helm.programs}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "KUBECONFIG": str(real.server.kubeconfig(tmp_path / "kubeconfig")),
+    }
+    said = {}
+    for command in commands(PAGE.read_text()):
+        if command.startswith("scripts/spinnaker-images "):
+            images.make_context(
+                "spinnaker-images", shlex.split(command)[1:]
+            )  # that it would be taken; it asks registries
+        elif not command.startswith(NOT_HERE) and command != "kubectl create namespace shop":  # that the fixture did
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", command],
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                env=own,
+                cwd=tmp_path,
+            )
+            assert (done.returncode, done.stderr) == (0, ""), command
+            said[command] = done.stdout
+    password = next(text for command, text in said.items() if "get secret" in command)
+    assert len(password) == 40
+    assert len([command for command in said if command.startswith("helm upgrade --install")]) == 2
+    deployments = real.must("GET", "/apis/apps/v1/namespaces/spinnaker/deployments")["items"]
+    assert {each["metadata"]["name"]: each["spec"]["replicas"] for each in deployments}["spinnaker-gate"] == 2
+    assert real.must("GET", "/apis/apps/v1/namespaces/spinnaker/statefulsets")["items"] == []
+
+
+def commands(page: str) -> list[str]:
+    """The lines of its blocks of shell, continued ones as one."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.replace("\\\n", " ").splitlines() if line]

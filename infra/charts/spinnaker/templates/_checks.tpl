@@ -1,6 +1,9 @@
 {{/* What the schema cannot say. Every refusal names the value and what to do. */}}
 {{- define "spinnaker.check" -}}
 {{- $v := .Values -}}
+{{- if gt (len .Release.Name) 40 -}}
+{{- fail "the release's name has more than 40 characters: the names made of it would be too long for Kubernetes" -}}
+{{- end -}}
 {{- if hasPrefix "2026.1." $v.version -}}
 {{- if semverCompare "<2026.1.3" $v.version -}}
 {{- fail (printf "version %s is below 2026.1.3: it lets anybody in; take 2026.1.3 or later" $v.version) -}}

@@ -1,6 +1,6 @@
 {{/* The name of a component's objects, and its host: one DNS label in the release's namespace. (list . "gate") */}}
 {{- define "spinnaker.host" -}}
-{{- printf "%s-%s" (index . 0).Release.Name (index . 1) | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-%s" (index . 0).Release.Name (index . 1) -}}
 {{- end -}}
 
 {{/* (list . "gate") */}}
