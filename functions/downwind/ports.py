@@ -278,6 +278,10 @@ class Cluster(Protocol):
         """What the API server would say to a server-side apply of it: None, it would take it; else how an admission policy
         refuses it, in its words. Refused: the manifest or its namespace cannot be."""
 
+    def preview(self, manifest: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
+        """What stands there now (None: nothing), and what a server-side apply of the manifest would make of it, by a dry run.
+        Refused: the manifest, its kind or its namespace cannot be, or an admission policy refuses it, in its words."""
+
 
 class Groups(Protocol):
     """Google groups, for the catalog's `operators`."""

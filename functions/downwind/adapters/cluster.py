@@ -18,6 +18,7 @@ _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _DISCOVERY = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _BY_POLICY = "ValidatingAdmissionPolicy '"
+_DRY_RUN = {"dryRun": "All", "force": "true"}
 _NOT_LISTED = frozenset({404, 405, 406})
 """A kind that went away, or one of another server's that has no list of metadata: nothing of ours lives there."""
 
@@ -42,6 +43,7 @@ class KubernetesCluster:
         except (config.ConfigException, OSError, TypeError) as error:
             place = kubeconfig or "the kubeconfig"
             raise Refused(f"{place}: {error}", fix="name a context of it: kubectl config get-contexts") from error
+        self._known: dict[tuple[str, str], str] | None = None
         self._name = context
         self._timeout = timeout
 
@@ -82,21 +84,40 @@ class KubernetesCluster:
         return found
 
     def dry_run(self, manifest: Mapping[str, Any]) -> str | None:
-        version, metadata = str(manifest["apiVersion"]), manifest["metadata"]
-        plural = next((plural for plural, kind in self._resources(version) if kind == manifest["kind"]), None)
-        if plural is None:
-            raise Refused(f"cluster {self._name} knows no {version} {manifest['kind']}")
-        namespace = f"/namespaces/{metadata['namespace']}" if metadata.get("namespace") else ""
-        query = {"dryRun": "All", "force": "true", "fieldManager": "downwind-verify"}
-        path = f"{_base(version)}{namespace}/{plural}/{metadata['name']}"
-        status, body = self._call("PATCH", path, query, manifest)
+        status, body = self._call(
+            "PATCH", self._path(manifest), {**_DRY_RUN, "fieldManager": "downwind-verify"}, manifest
+        )
         if status == 403 and _BY_POLICY in str(body.get("message")):
             return str(body["message"])
         self._check(status, body)
         return None
 
-    def _kinds(self) -> Iterator[tuple[str, str]]:
-        """(path, kind) of everything that can be listed, each kind in the version that the server prefers."""
+    def preview(self, manifest: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
+        path = self._path(manifest)
+        status, standing = self._call("GET", path)
+        if status != 404:
+            self._check(status, standing)
+        done, made = self._call("PATCH", path, {**_DRY_RUN, "fieldManager": "downwind-diff"}, manifest)
+        if done == 403 and _BY_POLICY in str(made.get("message")):
+            raise Refused(f"cluster {self._name}: {made['message']}")
+        self._check(done, made)
+        return None if status == 404 else standing, made
+
+    def _path(self, manifest: Mapping[str, Any]) -> str:
+        """Refused: the cluster has no such kind."""
+        version, metadata = str(manifest["apiVersion"]), manifest["metadata"]
+        if self._known is None:
+            self._known = {
+                (path.rpartition("/")[0], kind): path.rpartition("/")[2] for path, kind in self._kinds(every=True)
+            }
+        plural = self._known.get((_base(version), str(manifest["kind"])))
+        if plural is None:
+            raise Refused(f"cluster {self._name} knows no {version} {manifest['kind']}")
+        namespace = f"/namespaces/{metadata['namespace']}" if metadata.get("namespace") else ""
+        return f"{_base(version)}{namespace}/{plural}/{metadata['name']}"
+
+    def _kinds(self, *, every: bool = False) -> Iterator[tuple[str, str]]:
+        """(path, kind) of everything that can be listed, each kind in the version that the server prefers, or in every one."""
         for top in ("/api", "/apis"):
             status, body = self._call("GET", top, accept=_DISCOVERY)
             self._check(status, body)
@@ -105,15 +126,9 @@ class KubernetesCluster:
                 for version in group["versions"]:
                     name = "/".join(filter(None, (group["metadata"].get("name"), version["version"])))
                     for resource in version.get("resources", ()):
-                        if "list" in resource["verbs"] and resource["resource"] not in seen:
+                        if "list" in resource["verbs"] and (every or resource["resource"] not in seen):
                             seen.add(resource["resource"])
                             yield f"{_base(name)}/{resource['resource']}", resource["responseKind"]["kind"]
-
-    def _resources(self, version: str) -> Iterator[tuple[str, str]]:
-        for path, kind in self._kinds():
-            base, _, plural = path.rpartition("/")
-            if base == _base(version):
-                yield plural, kind
 
     def _list(self, path: str, accept: str) -> Iterator[Mapping[str, Any]]:
         query = {"limit": str(CHUNK)}

@@ -1,5 +1,6 @@
 """A cluster in memory: objects as whole manifests, and whoever stands in for the admission policy."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,12 +48,26 @@ class MemoryCluster:
             if "downwind.dev/owner" in (each["metadata"].get("annotations") or {})
         ]
 
+    def preview(self, manifest: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
+        """An apply replaces what the manifest says and leaves the rest, lists as they are given."""
+        refusal = self.dry_run(manifest)
+        if refusal is not None:
+            raise Refused(f"cluster {self.name}: {refusal}")
+        standing = next((each for each in self.objects if _place(each) == _place(manifest)), None)
+        return copy.deepcopy(standing), _merged(standing or {}, manifest)
+
     def dry_run(self, manifest: Mapping[str, Any]) -> str | None:
         namespace = manifest["metadata"].get("namespace")
         if namespace is not None and namespace not in self.namespaces:
             raise Refused(f'cluster {self.name}: namespaces "{namespace}" not found')
         standing = (each for each in self.objects if _place(each) == _place(manifest))
         return self.review(manifest, next(standing, None))
+
+
+def _merged(old: Any, new: Any) -> Any:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        return copy.deepcopy(dict(old)) | {key: _merged(old.get(key), inner) for key, inner in new.items()}
+    return copy.deepcopy(new)
 
 
 def _place(item: Mapping[str, Any]) -> tuple[str, str | None, str]:

@@ -17,6 +17,7 @@ COMMANDS = {
     "queue": ("downwind.cli.queue_command:queue_command", "What is open now, and why."),
     "why": ("downwind.cli.why_command:why_command", "Say what became of a commit, digest, build, execution or event."),
     "render": ("downwind.cli.render_command:render_command", "What a commit, or a folder, renders to."),
+    "diff": ("downwind.cli.diff_command:diff_command", "What differs: two bundles, or a bundle and the cluster."),
     "prune": ("downwind.cli.prune_command:prune_command", "Objects in a cluster that no rollout owns any more."),
     "parked": ("downwind.cli.parked_command:parked_group", "Messages that could not be handled."),
     "deploy": ("downwind.cli.order_command:deploy_command", "Order a commit into an environment."),

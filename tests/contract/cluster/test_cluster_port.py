@@ -158,3 +158,34 @@ def test_a_kind_that_nobody_knows_is_refused(local_server: ApiServer, tmp_path: 
     cluster = KubernetesCluster(str(local_server.kubeconfig(tmp_path / "config")))
     with pytest.raises(Refused, match=r"knows no try\.it/v1 Thing"):
         cluster.dry_run({"apiVersion": "try.it/v1", "kind": "Thing", "metadata": {"name": "x"}})
+
+
+def test_a_preview_says_what_stands_and_what_an_apply_would_make_and_writes_nothing(made: Made) -> None:
+    cluster, namespace, put = made
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "words", "namespace": namespace}}
+    standing, after = cluster.preview({**manifest, "data": {"word": "hello"}})
+    assert (standing, after["data"], after["metadata"]["name"]) == (None, {"word": "hello"}, "words")
+    put({**copy.deepcopy(manifest), "data": {"word": "hello", "more": "1"}})
+    standing, after = cluster.preview({**manifest, "data": {"word": "goodbye"}})
+    assert standing is not None
+    assert (standing["data"], after["data"]["word"]) == ({"word": "hello", "more": "1"}, "goodbye")
+    again, _ = cluster.preview({**manifest, "data": {"word": "goodbye"}})
+    assert again is not None
+    assert again["data"] == standing["data"]
+
+
+def test_a_preview_of_what_a_policy_refuses_is_refused_in_its_words(made: Made) -> None:
+    cluster, namespace, put = made
+    put(fence(namespace, "7"))
+    with pytest.raises(Refused, match="ValidatingAdmissionPolicy"):
+        cluster.preview(fence(namespace, "6"))
+
+
+def test_a_preview_of_a_kind_that_the_cluster_does_not_know_is_refused(made: Made) -> None:
+    cluster, namespace, _ = made
+    if cluster.name == "memory":
+        return  # it takes any kind
+    with pytest.raises(Refused, match=r"knows no acme\.example/v1 Thing"):
+        cluster.preview(
+            {"apiVersion": "acme.example/v1", "kind": "Thing", "metadata": {"name": "a", "namespace": namespace}}
+        )
