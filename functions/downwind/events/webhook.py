@@ -8,6 +8,7 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from downwind.errors import Refused, Unauthorized
 from downwind.events import fields
@@ -124,10 +125,19 @@ def _execution(execution: str | None) -> Outgoing | Ignored:
 
 
 def _execution_in(raw: bytes) -> str | None:
-    """`content.executionId`, or `content.execution.id`, of an event of Echo (`{details, content, eventId}`)."""
+    """`content.executionId`, or `content.execution.id`, of an event of Echo: `{details, content, eventId}`, plain or wrapped
+    (`{eventName, <fieldName>: event}`, the field being `payload` unless Echo is told another), its parts as text where Echo
+    flattens them (echo-rest: RestEventListener)."""
     body = fields.obj(load_json(raw, limit=WEBHOOK_LIMIT), "the body")
-    if fields.text(fields.obj(body.get("details"), "details").get("type"), "details.type") is None:
+    if "details" not in body:
+        inside = [each for each in body.values() if isinstance(each, dict) and "details" in each]
+        body = inside[0] if len(inside) == 1 else body
+    if fields.text(fields.obj(_unflattened(body.get("details")), "details").get("type"), "details.type") is None:
         raise Refused("X-GitHub-Event is missing, and the body is no event of Spinnaker's Echo", field="details.type")
-    content = fields.obj(body.get("content"), "content")
+    content = fields.obj(_unflattened(body.get("content")), "content")
     inner = fields.obj(content.get("execution"), "content.execution")
     return fields.text(content.get("executionId") or inner.get("id"), "content.executionId")
+
+
+def _unflattened(value: Any) -> Any:
+    return load_json(value.encode("utf-8", "surrogatepass"), limit=WEBHOOK_LIMIT) if isinstance(value, str) else value

@@ -321,6 +321,11 @@ def played(lab: Lab) -> Played:
     return Played(lab)
 
 
+@pytest.fixture(scope="module")
+def played_over() -> type[Played]:
+    return Played
+
+
 @pytest.fixture
 def replay_of() -> type[Replay]:
     return Replay

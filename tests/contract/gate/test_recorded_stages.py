@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.contract.gate.test_recorded_runs import shape
 
-pytestmark = pytest.mark.account("k8s-prod")
+pytestmark = [pytest.mark.account("k8s-prod"), pytest.mark.long]
 # What Orca and Clouddriver put into a context while the stage runs.
 MADE = (
     *("artifacts", "failedManifests", "stableManifests", "messages", "optionalArtifacts", "requiredArtifacts"),

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,3 +207,44 @@ def test_offline_nothing_is_proved_and_the_rest_is_the_same() -> None:
 
 def test_secrets_do_not_show() -> None:
     assert "secret" not in repr(SECRETS)
+
+
+RECORDED = Path(__file__).parents[2] / "contract/gate/recorded"
+EVENTS = sorted(path.stem for path in RECORDED.glob("*echo-*.json"))
+
+
+def forms(event: dict[str, Any]) -> list[bytes]:
+    """As Echo sends one: plain, wrapped, wrapped into a field of another name, flattened, and both."""
+    flat = {**event, **{key: json.dumps(event[key]) for key in ("details", "content")}}
+    wrapped = [
+        {"eventName": "spinnaker_events", field: each} for field in ("payload", "event") for each in (event, flat)
+    ]
+    return [json.dumps(each).encode() for each in (event, flat, *wrapped)]
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_a_recorded_event_names_its_execution_in_every_form_with_the_header_and_without(name: str) -> None:
+    request = json.loads((RECORDED / f"{name}.json").read_text())["request"]
+    content = request["body"]["content"]
+    wanted = content.get("executionId") or content.get("execution", {}).get("id")
+    headers = {"Authorization": "Bearer echo-new"}
+    for body in forms(request["body"]):
+        sent = receive(headers, body, SECRETS)
+        if wanted is None:
+            assert isinstance(sent, Ignored)
+        else:
+            assert isinstance(sent, Outgoing)
+            assert (sent.topic, sent.data, sent.attributes["execution"]) == ("executions", b"", wanted)
+    told = {
+        key: value for key, value in request.get("headers", {}).items() if key.lower() == "x-spinnaker-execution-id"
+    }
+    if told:
+        assert by_headers(headers | told, SECRETS) == receive(headers, forms(request["body"])[0], SECRETS)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"payload": {"details": 7}}', b'{"a": {"details": {}}, "b": {"details": {}}}', b'{"details": "[]"}']
+)
+def test_what_is_no_event_in_any_form_is_refused(body: bytes) -> None:
+    with pytest.raises(Refused):
+        receive({"Authorization": "Bearer echo-new"}, body, SECRETS)

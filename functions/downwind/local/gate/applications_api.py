@@ -67,8 +67,11 @@ class ApplicationsApi:
             raise error(404, f"Task not found (id: {task_id})", NOT_FOUND)
         return answer(found)
 
-    def credentials(self, _request: Request) -> Response:
-        return answer([self._account_document()])
+    def credentials(self, request: Request) -> Response:
+        """All of an account only with `expand=true` (recorded)."""
+        whole = self._account_document()
+        short = ("authorized", "name", "permissions", "requiredGroupMembership", "type")
+        return answer([whole if request.args.get("expand") == "true" else {key: whole[key] for key in short}])
 
     def credential(self, _request: Request, name: str) -> Response:
         """An account that Gate has not is 200 and nothing (recorded)."""

@@ -162,20 +162,17 @@ class ExecutionsApi:
         query = read_query(request.query_string.decode())
         configs, ids = _words(query.get("pipelineConfigIds")), _words(query.get("executionIds"))
         expand = query.get("expand", "true") != "false"
+        order = ("pipelineConfigIds", "executionIds", "limit", "statuses")
+        url = f"{ORCA}/pipelines?{_query(**{key: query.get(key) for key in order}, expand=query.get('expand', 'true'))}"
         if configs and ids:
-            given = _query(
-                pipelineConfigIds=query["pipelineConfigIds"], executionIds=query["executionIds"], expand="true"
-            )
-            text = "Only pipelineConfigIds OR executionIds can be specified"
-            raise upstream(400, "GET", f"{ORCA}/pipelines?{given}", text)
+            raise upstream(400, "GET", url, "Only pipelineConfigIds OR executionIds can be specified")
         found = []
         for execution_id in ids:
             document = self._records.execution(execution_id)
             if document is None:
-                given = _query(executionIds=query["executionIds"], expand="true")
-                raise upstream(500, "GET", f"{ORCA}/pipelines?{given}", "The iterator returned a null value")
+                raise upstream(500, "GET", url, "The iterator returned a null value")
             found.append(document)
-        statuses = _statuses(query, "GET", f"{ORCA}/pipelines?{_query(**{**query, 'expand': 'true'})}")
+        statuses = _statuses(query, "GET", url)
         limit = _limit(request, query, 1)
         found += self._newest(configs, statuses, limit)
         return answer(_shown(found, expand=expand))

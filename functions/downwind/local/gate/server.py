@@ -77,6 +77,7 @@ class GateServer(HttpPart):
             "manualJudgment": stages.manual_judgment,
             "wait": stages.wait,
             "checkPreconditions": stages.check_preconditions,
+            "evaluateVariables": stages.evaluate_variables,
         }
         self.clouddriver = ClustersApi(self.cluster, account, artifact_account, storage_url)
         echo = Echo(outbox, receive_url, echo_secret)

@@ -1,4 +1,4 @@
-"""The stage types of the local Orca, but for the deploys: wait, manualJudgment, checkPreconditions, and the unknown one."""
+"""The stage types of the local Orca, but for those that post operations, and the unknown one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,6 +30,14 @@ def check_preconditions(work: Work) -> None:
         child.play(_check_precondition)
         if child.stage["status"] != "SUCCEEDED":
             raise StageFailedError("a precondition refused", status=child.stage["status"])
+
+
+def evaluate_variables(work: Work) -> None:
+    """Each variable's value becomes an output; it is evaluated with the rest of the context, before the stage's task."""
+    work.plan([("evaluateVariables", "pipeline.tasks.EvaluateVariablesTask")])
+    with work.task():
+        variables = [each for each in work.context.get("variables") or [] if isinstance(each, dict)]
+        work.put_outputs(**{str(each["key"]): each.get("value") for each in variables if each.get("key")})
 
 
 def unknown(work: Work) -> None:
