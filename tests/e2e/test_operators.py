@@ -123,7 +123,9 @@ def test_each_verb_from_the_command_line(
         == "would"
     )
     downwind("hold", NAME, "production", "--why", "INC-1")
-    downwind("approve", NAME, "production", "--why", "CHG-1", "--wait")
+    downwind("approve", NAME, "production", "--why", "CHG-1")  # its canary
+    downwind_world.wait_for_judgment(NAME, "production", commit)
+    downwind("approve", NAME, "production", "--why", "CHG-2", "--wait")
     first = _environment(downwind, "production")["live"]["sequence"]
     downwind("deploy", NAME, "production", "--commit", commit[:10])
     second = downwind_world.wait(NAME, met(kind="started", environment="production", n=first + 2), "the ordered deploy")

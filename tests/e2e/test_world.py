@@ -1,16 +1,24 @@
 """The whole world on real wire formats: what the demo plays, what other systems send, and what a kill -9 may not disturb."""
 
 import json
+import re
+import shutil
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from downwind.cli.main import main
+from downwind.local.add import add
 from downwind.local.testing import DownwindWorld
+from downwind.local.working_copy import WorkingCopy
 from downwind.local.world_file import PARTS
 from downwind.reconcile import names
 
 pytestmark = pytest.mark.e2e
+SHOP = Path(__file__).parents[2] / "examples" / "shop"
 Change = Callable[[], str]
 
 
@@ -126,10 +134,6 @@ def test_a_call_by_hand_needs_no_token_on_a_laptop_but_a_bad_one_is_refused(
 
 
 def test_a_waiting_judgment_is_answered_from_the_command_line(downwind_world: DownwindWorld, change: Change) -> None:
-    from click.testing import CliRunner
-
-    from downwind.cli.main import main
-
     commit = change()
     folder = str(downwind_world.local.folder)
     nobody = CliRunner().invoke(main, ["local", "judge", "shop", "staging", "--folder", folder])
@@ -139,3 +143,40 @@ def test_a_waiting_judgment_is_answered_from_the_command_line(downwind_world: Do
     assert said.exit_code == 0, said.output
     ended = downwind_world.wait_for("shop", "production", commit, "cancelled")
     assert "judgment" in ended["reason"]
+
+
+def test_the_pipelines_of_the_example_are_saved_as_its_files_say(
+    downwind_world: DownwindWorld, shop: WorkingCopy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And saving, pulling and saving again changes nothing; Gate here is the local one, over HTTP."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    files = sorted(map(str, (SHOP / "pipelines").glob("*.yaml")))
+    assert len(files) == 2
+    world = ("--world", str(downwind_world.local.folder / "world.json"), "pipelines")
+    same = CliRunner().invoke(main, [*world, "diff", *files])
+    assert (same.exit_code, same.stdout.count("is as in the file")) == (0, 2), same.output
+    pulled = tmp_path / "deploy-production.yaml"
+    assert CliRunner().invoke(main, [*world, "pull", "shop", "deploy-production", "--file", str(pulled)]).exit_code == 0
+    again = CliRunner().invoke(main, [*world, "save", str(pulled)])
+    assert (again.exit_code, "not saved again" in again.stdout) == (0, True), again.output
+    pulled.write_text(pulled.read_text().replace("Is the canary well?", "Is the canary really well?"))
+    before = downwind_world.ports.pipelines.config("shop", "deploy-production")
+    changed = CliRunner().invoke(main, [*world, "save", str(pulled), "--yes"])
+    assert (changed.exit_code, "+    name: Is the canary really well?" in changed.stdout) == (0, True), changed.output
+    after = downwind_world.ports.pipelines.config("shop", "deploy-production")
+    assert before is not None
+    assert after is not None
+    assert after.id == before.id
+    assert CliRunner().invoke(main, [*world, "save", files[0], "--yes"]).exit_code == 0
+
+
+def test_who_brings_a_pipeline_that_does_not_fit_is_told_at_once(downwind_world: DownwindWorld, tmp_path: Path) -> None:
+    folder = tmp_path / "booth"
+    shutil.copytree(SHOP, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    catalog = folder / "downwind.yaml"
+    catalog.write_text(re.sub(r"\n.*parts:.*\n", "\n", catalog.read_text().replace("shop", "booth")))
+    said: list[str] = []
+    add(downwind_world.local, folder, said.append)
+    warnings = [line for line in said if line.startswith("warning: pipelines/deploy-production.yaml: ")]
+    assert "expectedArtifacts: lack the gcs/object gs://local-bundles/booth/production" in warnings[0]
+    assert not [line for line in said if "deploy-staging.yaml: " in line]

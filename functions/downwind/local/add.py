@@ -13,13 +13,16 @@ from downwind.errors import Refused
 from downwind.local.calls import call
 from downwind.local.world_file import BUCKETS, PROJECT, LocalWorld
 from downwind.model.catalog import Application, Environment
+from downwind.model.fields import Problem
 from downwind.model.pipeline_file import fill
 from downwind.model.read_catalog import read_application
 from downwind.perform.catalog import apply
 from downwind.render.yaml_reader import read_documents
 from downwind.settings import read_settings
 from downwind.shipped import shipped
+from downwind.soundness.check import check
 from downwind.soundness.read_pipeline import read_pipeline
+from downwind.soundness.served import served_by
 from downwind.wiring import make_spinnaker, make_world
 
 ACCOUNT, ARTIFACT_ACCOUNT = "local", "gcs"
@@ -57,8 +60,10 @@ def add(world: LocalWorld, directory: Path, say: Callable[[str], None]) -> Added
             spinnaker.save_application({"name": name, "email": f"{name}@local.example", "cloudProviders": "kubernetes"})
             say(f"application {name} in Spinnaker")
     for environment in application.environments:
-        source = _save_pipeline(world, application, environment, directory)
+        source, problems = _save_pipeline(world, application, environment, directory)
         say(f"pipeline {environment.pipeline_application}/{environment.pipeline} from {source}")
+        for each in problems:
+            say(f"warning: {source}: {each}")
     text = yaml.safe_dump(localized, sort_keys=False, allow_unicode=True).encode()
     for line in apply(connect(world), application, text):
         say(line)
@@ -104,8 +109,11 @@ def _trigger(world: LocalWorld, application: Application) -> None:
     call("POST", base, {"name": name, "filename": "cloudbuild.yaml", "triggerTemplate": template})
 
 
-def _save_pipeline(world: LocalWorld, application: Application, environment: Environment, directory: Path) -> str:
-    """The application's own `pipelines/<name>.yaml`, else the one shipped: with a judgment where another environment feeds it."""
+def _save_pipeline(
+    world: LocalWorld, application: Application, environment: Environment, directory: Path
+) -> tuple[str, list[Problem]]:
+    """The application's own `pipelines/<name>.yaml`, else the one shipped: with a judgment where another environment feeds it.
+    Saved even with problems, so that they can be tried here."""
     own = directory / "pipelines" / f"{environment.pipeline}.yaml"
     file = own if own.is_file() else shipped_pipelines() / ("judgment.yaml" if environment.after else "rolling.yaml")
     document = fill(
@@ -123,7 +131,8 @@ def _save_pipeline(world: LocalWorld, application: Application, environment: Env
     # The file may be another environment's, copied: what is saved has the name that the catalog gives.
     document |= {"application": environment.pipeline_application, "name": environment.pipeline}
     connect(world).pipelines.save(document)
-    return str(own.relative_to(directory)) if file is own else f"Downwind's pipelines/{file.name}"
+    source = str(own.relative_to(directory)) if file is own else f"Downwind's pipelines/{file.name}"
+    return source, check(document, served_by(application, environment, BUCKETS["bundles"]))
 
 
 def shipped_pipelines() -> Path:
