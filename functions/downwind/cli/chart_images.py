@@ -11,8 +11,8 @@ from downwind.errors import DownwindError, Refused
 from downwind.ports import Registry
 
 VALUES = Path(__file__).parents[3] / "infra/charts/spinnaker/values.yaml"
-STORES = {"postgresql": "17", "redis": "7.2"}
-"""Tags of what is not Spinnaker's: the releases that the chart is written for."""
+STORES = {"postgresql": "15", "redis": "7.2"}
+"""Tags of what is not Spinnaker's: PostgreSQL as in Spinnaker's own tests, and Redis of the line 7.2."""
 
 
 def in_mirror(repository: str, mirror: str) -> str:
