@@ -9,6 +9,7 @@ from downwind.render.kinds import group_of
 _CONTAINER_LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
 _TEXTS_OF_USERS = frozenset({"metadata", "data", "stringData", "binaryData"})
 """At the top of an object: what stands there is no image that Kubernetes pulls."""
+_MARKS = frozenset({"annotations", "labels"})
 
 
 def image_name(reference: str) -> str:
@@ -38,8 +39,8 @@ def pin_images(value: Any, images: Mapping[str, str], paths: Sequence[ImagePath]
 
 def unpinned(value: dict[str, Any], images: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """(path, reference) of every image of the release that stands in a place where nobody has pinned it: a reference with a
-    tag or another digest anywhere, a bare name under a key that ends in `image`. Metadata and the data of a ConfigMap or a
-    Secret are texts of the user."""
+    tag or another digest anywhere, a bare name under a key that ends in `image`. Annotations, labels, and the data of a
+    ConfigMap or a Secret are texts of the user."""
     for key, inner in value.items():
         if key not in _TEXTS_OF_USERS:
             yield from _unpinned(inner, key, key, images)
@@ -48,7 +49,8 @@ def unpinned(value: dict[str, Any], images: Mapping[str, str]) -> Iterator[tuple
 def _unpinned(value: Any, path: str, key: str, images: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from _unpinned(inner, f"{path}.{name}", name, images)
+            if name not in _MARKS:
+                yield from _unpinned(inner, f"{path}.{name}", name, images)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _unpinned(inner, f"{path}[{index}]", key, images)

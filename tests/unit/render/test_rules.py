@@ -263,9 +263,10 @@ def test_an_image_of_the_release_that_nobody_pins_is_refused_with_its_place(spec
     [
         thing({"args": [NAME], "image": f"{NAME}@{DIGEST}", "other": f"{NAME}-worker:v1"}),
         thing({}, annotations={"image": f"{NAME}:v1"}),
+        thing({"template": {"metadata": {"annotations": {"image": f"{NAME}:v1"}}}}),
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"image": f"{NAME}:v1"}},
     ],
-    ids=["a bare name, pinned, and another image", "an annotation", "a user's own text"],
+    ids=["a bare name, pinned, and another image", "an annotation", "a template's", "a user's own text"],
 )
 def test_what_is_no_image_that_kubernetes_pulls_is_left_alone(value: dict[str, Any]) -> None:
     assert len(make_bundle([value], release()).objects) == 1
