@@ -149,10 +149,10 @@ def _read(path: Path) -> bytes:
 
 
 def _show(parts: Mapping[str, Bundle], output: str, to: Path | None) -> None:
-    from downwind.render.serialise import join, split
+    from downwind.render.serialise import split
 
     if output == "yaml":
-        click.echo(join(each.documents for _, each in sorted(parts.items())), nl=False)
+        click.echo(b"".join(each.documents for _, each in sorted(parts.items())), nl=False)
     elif output == "json":
         objects = [value for _, each in sorted(parts.items()) for value in split(each.documents)]
         click.echo(json.dumps(objects, indent=2))

@@ -193,7 +193,7 @@ def _index(world: World, application: str, environment: Environment, bundle: str
     listed = [
         (kind, name)
         for part in parts.values()
-        for kind, namespace, name in part["objects"]
+        for kind, namespace, name, *_ in part["objects"]
         if kind in _WORKLOADS and namespace in here
     ]
     return _Index(images=images, workloads=tuple(f"{kind[:1].lower()}{kind[1:]} {name}" for kind, name in listed))

@@ -27,7 +27,8 @@ def valid(schema: str, document: Any) -> bool:
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
 def test_every_schema_is_one_and_is_linked(name: str) -> None:
     Draft202012Validator.check_schema(SCHEMAS[name])
-    assert f"schemas/{name})" in (ROOT / "docs/reference/events.md").read_text()
+    page = "pipelines.md" if name == "pipeline.schema.json" else "events.md"
+    assert f"schemas/{name})" in (ROOT / "docs/reference" / page).read_text()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from downwind.adapters.memory_tree import MemoryTree
 from downwind.adapters.plain_renderer import PlainRenderer
+from downwind.model.catalog import Environment
 from downwind.model.engines import EngineOptions
 from downwind.model.read_catalog import read_application
 from downwind.render.bundle import ReleaseFacts, make_bundle
@@ -32,10 +33,17 @@ def test_the_build_tests_first_and_pushes_the_catalogs_image_by_commit() -> None
     assert APPLICATION.images[0].tag == "{commit}"
 
 
-@pytest.mark.parametrize("environment", APPLICATION.environments, ids=lambda each: each.name)
-def test_an_environments_manifests_render_into_its_namespace_with_the_image_pinned(environment: object) -> None:
-    found = next(each for each in APPLICATION.environments if each is environment)
-    (path,) = APPLICATION.manifests_of(found).paths(found.name).values()
+PARTS = [
+    (environment, path)
+    for environment in APPLICATION.environments
+    for path in APPLICATION.manifests_of(environment).paths(environment.name).values()
+]
+
+
+@pytest.mark.parametrize(("found", "path"), PARTS, ids=[path for _, path in PARTS])
+def test_an_environments_manifests_render_into_its_namespace_with_the_image_pinned(
+    found: Environment, path: str
+) -> None:
     files = {file.name: file.read_bytes() for file in (SHOP / path).iterdir()}
     assert b"".join(files.values()).count(IMAGE.encode()) == 1
     release = ReleaseFacts(
@@ -47,9 +55,8 @@ def test_an_environments_manifests_render_into_its_namespace_with_the_image_pinn
     )
     bundle = make_bundle(read_objects(PlainRenderer().render(MemoryTree(files), "", EngineOptions())), release)
     assert bundle.pinned == (f"{IMAGE}@{DIGEST}",)
-    assert [(each.kind, each.namespace) for each in bundle.objects] == [
-        (kind, found.namespace) for kind in ("ConfigMap", "Service", "Deployment")
-    ]
+    kinds = ["ConfigMap", "Deployment"] if path.endswith("-canary") else ["ConfigMap", "Service", "Deployment"]
+    assert [(each.kind, each.namespace) for each in bundle.objects] == [(kind, found.namespace) for kind in kinds]
     config = split(bundle.documents)[0]
     # Our pipelines bind no artifacts, so a versioned name would not be found by the Deployment.
     assert config["metadata"]["annotations"]["strategy.spinnaker.io/versioned"] == "false"
