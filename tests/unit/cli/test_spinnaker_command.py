@@ -218,14 +218,12 @@ def rolled_out(cli: Any, shop: Any) -> str:
     released(cli, shop)
     (name,) = (each.name for each in cli.memory.bundles.list("shop/staging/") if each.name.endswith("index.json"))
     index = json.loads(cli.memory.bundles.read(name).data)
-    index["parts"]["manifests"]["objects"] = [
-        ["Deployment", "shop-staging", "shop", "a" * 64],
-        ["ConfigMap", "shop-staging", "c", "b" * 64],
-    ]
+    kinds = ("Deployment", "ConfigMap")
+    index["parts"]["manifests"]["objects"] = [[kind, "shop-staging", "shop", "e" * 64] for kind in kinds]
+    index["parts"]["manifests"]["pinned"] = [f"{IMAGE}@sha256:{'d' * 64}"]
     cli.memory.bundles.delete(name)
     cli.memory.bundles.create(NewObject(name=name, data=json.dumps(index).encode()))
-    (pinned,) = index["parts"]["manifests"]["pinned"]
-    return str(pinned).removeprefix(f"{IMAGE}@")
+    return "sha256:" + "d" * 64
 
 
 def test_what_is_live_as_it_was_rolled_out_has_no_drift(cli: Any, shop: Any) -> None:
