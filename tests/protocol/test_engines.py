@@ -33,7 +33,7 @@ def test_a_kustomize_directory_becomes_a_bundle_and_the_fact_names_its_engine(sh
     assert len(engine["sha256"]) == 64
     stored = shop.memory.bundles.read(names.bundle("shop", "staging", fact["bundle"]) + "manifests.yaml")
     (deployment,) = split(stored.data)
-    assert deployment["metadata"]["labels"] == {"team": "blue"}
+    assert deployment["metadata"]["labels"]["team"] == "blue"
     assert "@sha256:" in deployment["spec"]["template"]["spec"]["containers"][0]["image"]
     assert len(shop.executions("staging")) == 1
 
