@@ -21,7 +21,7 @@ images:                                           # a release is complete when e
   - name: {image}
     tag: "{{commit}}"                               # how a tag names its commit, where no build lists the digest
 manifests:
-  path: deploy/{{environment}}                      # in the repository: plain YAML, at the same commit
+  path: deploy/{{environment}}                      # in the repository: plain YAML, Kustomize or Helm, at the same commit
 environments:
   - name: staging
     refs: [refs/heads/main]                       # full names; refs/tags/v* works too
