@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from tests.contract.cluster.kubectl import BINDINGS, MERGE, POLICIES, ApiServer, Kubectl, until
 
 from downwind.adapters.memory import MemoryWorld
+from downwind.adapters.memory_spinnaker import MemorySpinnaker
 from downwind.cli.context import Session
 from downwind.cli.main import main
 from downwind.model.pipeline_file import fill
@@ -37,6 +38,7 @@ SETTINGS = {
     f"DOWNWIND_{name}": "x"
     for name in ("PROJECT", "LEDGER_BUCKET", "WORK_BUCKET", "CATALOG_BUCKET", "BUNDLES_BUCKET", "GATE_URL")
 }
+SIGN_IN = {"DOWNWIND_GATE_SIGN_IN": "token", "DOWNWIND_GATE_SECRET": "gate"}
 FENCE = "downwind.shop.staging"
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "verify.md"
 
@@ -54,6 +56,8 @@ class Installation:
         apply(self.memory.world, read_application(yaml.safe_load(text)), text.encode())
         for environment in ("staging", "production"):
             self.memory.pipelines.save(self.pipeline(environment))
+        self.spinnaker = MemorySpinnaker(self.memory.pipelines)
+        self.spinnaker.save_application({"name": "shop", "email": "sre@acme.example"})
 
     def pipeline(self, environment: str) -> dict[str, Any]:
         name = "judgment.yaml" if environment == "production" else "rolling.yaml"
@@ -69,8 +73,9 @@ class Installation:
 
     def verify(self, *arguments: str) -> Result:
         session = Session(
-            environment={**SETTINGS, "DOWNWIND_KUBECONFIG": str(self._kubeconfig)},
+            environment={**SETTINGS, **SIGN_IN, "DOWNWIND_KUBECONFIG": str(self._kubeconfig)},
             make_world=lambda _settings: self.memory.world,
+            make_spinnaker=lambda _settings: self.spinnaker,
         )
         return CliRunner().invoke(main, ["verify", *arguments], obj=session)
 
@@ -123,7 +128,7 @@ def test_a_sound_installation_passes_before_and_after_its_first_rollout(installa
     assert installation.findings() == []
     told = installation.verify("shop", "--context", "lab")
     assert told.exit_code == 0
-    assert told.stdout.splitlines()[-1] == "sound: 5 checks"
+    assert told.stdout.splitlines()[-1] == "sound: 10 checks"
 
 
 def test_nothing_is_written(installation: Installation) -> None:
