@@ -278,9 +278,13 @@ class Cluster(Protocol):
         """What the API server would say to a server-side apply of it: None, it would take it; else how an admission policy
         refuses it, in its words. Refused: the manifest or its namespace cannot be."""
 
-    def preview(self, manifest: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
-        """What stands there now (None: nothing), and what a server-side apply of the manifest would make of it, by a dry run.
-        Refused: the manifest, its kind or its namespace cannot be, or an admission policy refuses it, in its words."""
+    def live(self, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The object of that kind, namespace and name as it stands; None when there is none. Refused: the cluster has no such
+        kind."""
+
+    def preview(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a server-side apply of the manifest would make of what stands, by a dry run. Refused: the manifest, its kind or
+        its namespace cannot be, or an admission policy refuses it, in its words."""
 
 
 class Groups(Protocol):

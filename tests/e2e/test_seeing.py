@@ -130,6 +130,26 @@ def test_the_log_leads_to_the_run_and_to_the_build(downwind_world: DownwindWorld
 
 
 @pytest.mark.long
+def test_what_is_deployed_differs_from_the_cluster_and_from_the_working_copy_only_where_somebody_edited(
+    downwind_world: DownwindWorld, shop: WorkingCopy, change: Change
+) -> None:
+    downwind_world.wait_for("shop", "staging", change())
+    assert differing(downwind_world, "--cluster") == []
+    assert differing(downwind_world, "--directory", str(shop.folder)) == []
+    config = shop.folder / "deploy" / "staging" / "edited.yaml"
+    config.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: edited}\n")
+    assert differing(downwind_world, "--directory", str(shop.folder)) == [("added", "ConfigMap", "edited")]
+    config.unlink()
+
+
+def differing(world: DownwindWorld, *arguments: str) -> list[tuple[str, str, str]]:
+    command = [DOWNWIND, "--world", str(world.local.folder / "world.json"), "diff", "shop", "staging", *arguments]
+    done = subprocess.run([*command, "-o", "json"], capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode in {0, 1}, done.stderr
+    return [(each["what"], each["kind"], each["name"]) for each in json.loads(done.stdout)["changes"]]
+
+
+@pytest.mark.long
 def test_what_a_commit_took_out_of_the_manifests_is_left_behind_and_listed(
     downwind_world: DownwindWorld, shop: WorkingCopy, change: Change
 ) -> None:

@@ -92,16 +92,20 @@ class KubernetesCluster:
         self._check(status, body)
         return None
 
-    def preview(self, manifest: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
-        path = self._path(manifest)
-        status, standing = self._call("GET", path)
-        if status != 404:
-            self._check(status, standing)
-        done, made = self._call("PATCH", path, {**_DRY_RUN, "fieldManager": "downwind-diff"}, manifest)
-        if done == 403 and _BY_POLICY in str(made.get("message")):
-            raise Refused(f"cluster {self._name}: {made['message']}")
-        self._check(done, made)
-        return None if status == 404 else standing, made
+    def live(self, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        status, body = self._call("GET", self._path(manifest))
+        if status == 404:
+            return None
+        self._check(status, body)
+        return dict(body)
+
+    def preview(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        query = {**_DRY_RUN, "fieldManager": "downwind-diff"}
+        status, body = self._call("PATCH", self._path(manifest), query, manifest)
+        if status == 403 and _BY_POLICY in str(body.get("message")):
+            raise Refused(f"cluster {self._name}: {body['message']}")
+        self._check(status, body)
+        return dict(body)
 
     def _path(self, manifest: Mapping[str, Any]) -> str:
         """Refused: the cluster has no such kind."""

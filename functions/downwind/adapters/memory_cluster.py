@@ -48,13 +48,17 @@ class MemoryCluster:
             if "downwind.dev/owner" in (each["metadata"].get("annotations") or {})
         ]
 
-    def preview(self, manifest: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, Mapping[str, Any]]:
+    def live(self, manifest: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        found = next((each for each in self.objects if _place(each) == _place(manifest)), None)
+        return copy.deepcopy(found)
+
+    def preview(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
         """An apply replaces what the manifest says and leaves the rest, lists as they are given."""
         refusal = self.dry_run(manifest)
         if refusal is not None:
             raise Refused(f"cluster {self.name}: {refusal}")
-        standing = next((each for each in self.objects if _place(each) == _place(manifest)), None)
-        return copy.deepcopy(standing), _merged(standing or {}, manifest)
+        made: dict[str, Any] = _merged(self.live(manifest) or {}, manifest)
+        return made
 
     def dry_run(self, manifest: Mapping[str, Any]) -> str | None:
         namespace = manifest["metadata"].get("namespace")

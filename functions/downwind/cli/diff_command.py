@@ -1,6 +1,7 @@
 """`downwind diff`: two bundles beside each other, or one beside what is live in the cluster."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from downwind.cli.main import told
 from downwind.cli.output import printable, show
 from downwind.cli.places import places_of
 from downwind.errors import DownwindError, TransientError
-from downwind.perform.difference import LIVE, Side, against, bundle_of
+from downwind.perform.difference import LIVE, Side, against, bundle_of, rendered
 from downwind.reconcile.words import short
 from downwind.render.compare import Change, changes
 
@@ -30,6 +31,12 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @click.argument("one", metavar="[FROM]", default=LIVE)
 @click.argument("other", metavar="[TO]", required=False)
 @click.option("--cluster", "live", is_flag=True, help="Against what is live there, by a server-side dry run.")
+@click.option(
+    "--directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Against a working copy of the repository that holds the manifests, as it is now.",
+)
 @click.option("--context", "cluster_context", metavar="NAME", help="Of the kubeconfig; left out: the current one.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @pass_session
@@ -42,14 +49,17 @@ def diff_command(
     one: str,
     other: str | None,
     live: bool,
+    directory: Path | None,
     cluster_context: str | None,
     output: str,
 ) -> None:
-    """Show what differs between two bundles of an environment, or between the cluster and a bundle. Nothing is written.
+    """Show what differs between two bundles of an environment, between the cluster and a bundle, or between a bundle and what is
+    in a folder now. Nothing is written.
 
     FROM and TO are `live` (the newest success), the number of an entry, or a commit. Values of secrets are masked. What every
     release writes anew (its commit and number) does not count. With --cluster the API server says, by a dry run, what an apply of
-    FROM would change; objects that are only in the cluster are `downwind prune`'s.
+    FROM would change; objects that are only in the cluster are `downwind prune`'s. With --directory the manifests of DIR are
+    rendered with FROM's images.
 
     Exit code: 0 nothing differs, 1 something does, 2 it could not be told, 3 the other side did not answer.
 
@@ -59,11 +69,12 @@ def diff_command(
       downwind diff shop production 11 12
       downwind diff shop production 5d6e7f8 --cluster --context gke_acme_us-central1_production
       downwind diff shop production --cluster -o json
+      downwind diff shop staging --directory .
     """
-    if live == (other is not None):
-        raise click.UsageError("give either TO or --cluster")
+    if [live, other is not None, directory is not None].count(True) != 1:
+        raise click.UsageError("give one of TO, --cluster and --directory")
     try:
-        names, found = _compared(session, application, environment, one, other, cluster_context)
+        names, found = _compared(session, application, environment, one, other or directory, cluster_context)
     except TransientError:
         raise
     except DownwindError as error:
@@ -83,11 +94,21 @@ def diff_command(
 
 
 def _compared(
-    session: Session, application: str, environment: str, one: str, other: str | None, cluster_context: str | None
+    session: Session,
+    application: str,
+    environment: str,
+    one: str,
+    other: str | Path | None,
+    cluster_context: str | None,
 ) -> tuple[tuple[str, str], Sequence[Change]]:
-    """The names of both sides, and what differs."""
+    """The names of both sides, and what differs. `other`: another bundle, a folder, or None for the cluster."""
     registered, (place,) = places_of(session, application, environment)
     first = bundle_of(session.world, registered, place, one, session.now())
+    if isinstance(other, Path):
+        from downwind.adapters.folder_tree import FolderTree
+
+        now = rendered(session.world, registered, place, first, FolderTree(other))
+        return (_name(first), str(other)), changes(first.objects, now)
     if other is not None:
         second = bundle_of(session.world, registered, place, other, session.now())
         return (_name(first), _name(second)), changes(first.objects, second.objects)

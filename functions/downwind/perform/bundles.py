@@ -15,6 +15,7 @@ from downwind.reconcile.stamp import stamp
 from downwind.reconcile.steps import RenderBundle, TriggerRollout
 from downwind.render.bundle import BundleSet, ReleaseFacts, identities, make_bundle
 from downwind.render.engine import EngineUsed, read_objects
+from downwind.render.tree import FileTree
 
 YAML = "application/yaml"
 
@@ -39,8 +40,10 @@ def make(
     commit: str,
     manifests_commit: str,
     images: Mapping[str, str],
+    tree: FileTree | None = None,
 ) -> Made:
-    """What a commit gives to an environment; nothing is written. Refused: the manifests can't be rendered."""
+    """What a commit gives to an environment; nothing is written. `tree`: files to take instead of that commit's. Refused: the
+    manifests can't be rendered."""
     application = registered.application
     manifests = application.manifests_of(environment)
     repository = manifests.repository or application.repository
@@ -53,11 +56,11 @@ def make(
         repository=application.repository.address,
         rules=application.rules_of(environment),
     )
-    tree = world.repository.tree(repository.address, manifests_commit, repository.credentials)
+    files = tree or world.repository.tree(repository.address, manifests_commit, repository.credentials)
 
     def objects_of(where: Environment, path: str) -> tuple[list[dict[str, Any]], EngineUsed]:
         options = application.manifests_of(where).options.of(application.name, where.name, where.namespace)
-        rendered = world.renderer.render(tree, path, options)
+        rendered = world.renderer.render(files, path, options)
         return read_objects(rendered), rendered.engine
 
     parts, engines = {}, {}

@@ -17,8 +17,10 @@ from downwind.reconcile.log import read_log
 from downwind.reconcile.wanted import Query
 from downwind.render.compare import LAST_APPLIED, Change, changes, without_removed
 from downwind.render.serialise import split
+from downwind.render.tree import FileTree
 
 LIVE = "live"
+SEQUENCE = "downwind.dev/sequence"
 _SHORTEST = 4
 _FACTS = 100
 
@@ -92,17 +94,37 @@ def _of_entry(world: World, application: str, environment: str, n: int) -> Side:
     )
 
 
+def rendered(
+    world: World, registered: Registered, environment: Environment, side: Side, tree: FileTree
+) -> list[dict[str, Any]]:
+    """What these files would give instead of `side`, with the images that it uses: only the manifests make a difference. Refused
+    where they can't be rendered."""
+    made = bundles.make(world, registered, environment, side.commit, side.commit, side.images, tree)
+    return [value for data in made.documents.values() for value in split(data)]
+
+
 def against(cluster: Cluster, objects: Sequence[Mapping[str, Any]]) -> list[Change]:
     """What an apply of these objects would change there. Objects that only the cluster has are not looked for: that is `prune`.
     Refused, with the policy's words, where the cluster would refuse one."""
     before, after = [], []
     for manifest in objects:
-        standing, made = cluster.preview(manifest)
-        if standing is not None:
-            before.append(standing)
-            made = without_removed(made, manifest, _last_applied(standing))
-        after.append(made)
+        standing = cluster.live(manifest)
+        if standing is None:
+            after.append(cluster.preview(manifest))
+            continue
+        before.append(standing)
+        made = cluster.preview(_numbered(manifest, standing))
+        after.append(without_removed(made, manifest, _last_applied(standing)))
     return changes(before, after)
+
+
+def _numbered(manifest: Mapping[str, Any], standing: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A bundle holds no sequence, and the admission policy lets none be taken away: it keeps the one that stands."""
+    number = (standing["metadata"].get("annotations") or {}).get(SEQUENCE)
+    if number is None:
+        return manifest
+    metadata = manifest["metadata"]
+    return {**manifest, "metadata": {**metadata, "annotations": {**metadata["annotations"], SEQUENCE: number}}}
 
 
 def _last_applied(standing: Mapping[str, Any]) -> Any:

@@ -13,6 +13,10 @@ Key = tuple[str, str, str, str]
 """(namespace, kind, name, group): what tells two objects apart, in the order of reading."""
 _OF_EVERY_RELEASE = frozenset(f"downwind.dev/{name}" for name in ("commit", "release", "sequence"))
 _OF_THE_SERVER = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
+_OF_CLOUDDRIVER = ("artifact.spinnaker.io/", "moniker.spinnaker.io/")
+"""Annotations that Clouddriver writes on objects and on their pod templates as it applies them."""
+_MANAGED_BY, _NAME = "app.kubernetes.io/managed-by", "app.kubernetes.io/name"
+"""Labels that it writes: the first says `spinnaker` then."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _CONTEXT = 3
 
@@ -63,7 +67,7 @@ def key_of(value: Mapping[str, Any]) -> Key:
 
 
 def plain(value: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy without status, and without what the API server, kubectl, or every release of ours writes anew."""
+    """A copy without status, and without what the API server, kubectl, Clouddriver, or every release of ours writes anew."""
     found = copy.deepcopy({key: inner for key, inner in value.items() if key != "status"})
     metadata = found["metadata"]
     for name in _OF_THE_SERVER:
@@ -71,9 +75,33 @@ def plain(value: Mapping[str, Any]) -> dict[str, Any]:
     annotations = metadata.get("annotations") or {}
     for name in (*_OF_EVERY_RELEASE, LAST_APPLIED):
         annotations.pop(name, None)
-    if not annotations:
-        metadata.pop("annotations", None)
+    _without_clouddrivers(found)
     return found
+
+
+def _without_clouddrivers(value: Any) -> None:
+    """In place, wherever there is metadata; what is empty then goes, as it was not there before."""
+    if isinstance(value, list):
+        for item in value:
+            _without_clouddrivers(item)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            _without_clouddrivers(inner)
+        metadata = value.get("metadata")
+        if not isinstance(metadata, dict):
+            return
+        annotations, labels = metadata.get("annotations"), metadata.get("labels")
+        if isinstance(annotations, dict):
+            for name in [each for each in annotations if each.startswith(_OF_CLOUDDRIVER)]:
+                del annotations[name]
+        if isinstance(labels, dict) and labels.get(_MANAGED_BY) == "spinnaker":
+            labels.pop(_MANAGED_BY)
+            labels.pop(_NAME, None)
+        for name in ("annotations", "labels"):
+            if not metadata.get(name):
+                metadata.pop(name, None)
+        if not metadata:
+            value.pop("metadata")
 
 
 def without_removed(after: Any, manifest: Any, last_applied: Any) -> Any:

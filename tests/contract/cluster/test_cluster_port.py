@@ -160,18 +160,17 @@ def test_a_kind_that_nobody_knows_is_refused(local_server: ApiServer, tmp_path: 
         cluster.dry_run({"apiVersion": "try.it/v1", "kind": "Thing", "metadata": {"name": "x"}})
 
 
-def test_a_preview_says_what_stands_and_what_an_apply_would_make_and_writes_nothing(made: Made) -> None:
+def test_a_preview_says_what_an_apply_would_make_of_what_stands_and_writes_nothing(made: Made) -> None:
     cluster, namespace, put = made
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "words", "namespace": namespace}}
-    standing, after = cluster.preview({**manifest, "data": {"word": "hello"}})
-    assert (standing, after["data"], after["metadata"]["name"]) == (None, {"word": "hello"}, "words")
+    after = cluster.preview({**manifest, "data": {"word": "hello"}})
+    assert (after["data"], after["metadata"]["name"]) == ({"word": "hello"}, "words")
+    assert cluster.live(manifest) is None
     put({**copy.deepcopy(manifest), "data": {"word": "hello", "more": "1"}})
-    standing, after = cluster.preview({**manifest, "data": {"word": "goodbye"}})
+    assert cluster.preview({**manifest, "data": {"word": "goodbye"}})["data"]["word"] == "goodbye"
+    standing = cluster.live(manifest)
     assert standing is not None
-    assert (standing["data"], after["data"]["word"]) == ({"word": "hello", "more": "1"}, "goodbye")
-    again, _ = cluster.preview({**manifest, "data": {"word": "goodbye"}})
-    assert again is not None
-    assert again["data"] == standing["data"]
+    assert standing["data"] == {"word": "hello", "more": "1"}
 
 
 def test_a_preview_of_what_a_policy_refuses_is_refused_in_its_words(made: Made) -> None:
@@ -185,7 +184,7 @@ def test_a_preview_of_a_kind_that_the_cluster_does_not_know_is_refused(made: Mad
     cluster, namespace, _ = made
     if cluster.name == "memory":
         return  # it takes any kind
-    with pytest.raises(Refused, match=r"knows no acme\.example/v1 Thing"):
-        cluster.preview(
-            {"apiVersion": "acme.example/v1", "kind": "Thing", "metadata": {"name": "a", "namespace": namespace}}
-        )
+    thing = {"apiVersion": "acme.example/v1", "kind": "Thing", "metadata": {"name": "a", "namespace": namespace}}
+    for ask in (cluster.preview, cluster.live):
+        with pytest.raises(Refused, match=r"knows no acme\.example/v1 Thing"):
+            ask(thing)

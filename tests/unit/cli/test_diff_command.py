@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.conftest import DEPLOYMENT
 
 from downwind.adapters.memory_cluster import MemoryCluster
 from downwind.errors import TransientError
@@ -113,6 +114,20 @@ def test_a_bundle_against_the_cluster_that_has_it_differs_in_nothing(
     assert done.exit_code == 0, done.output
 
 
+def test_the_cluster_is_asked_with_the_number_that_stands_there(cli: Any, shop: Any, cluster: MemoryCluster) -> None:
+    """The admission policy would refuse an object without one."""
+    succeeded(shop, "hello")
+    cluster.objects = live_objects(shop, 1)
+    asked: list[Any] = []
+
+    def review(new: Any, _old: Any) -> None:
+        asked.append(new["metadata"]["annotations"]["downwind.dev/sequence"])
+
+    cluster.review = review
+    assert cli.run("diff", "shop", "staging", "--cluster").exit_code == 0
+    assert asked == ["1"] * 3
+
+
 def test_what_somebody_changed_by_hand_and_what_is_missing_is_shown(
     cli: Any, shop: Any, cluster: MemoryCluster
 ) -> None:
@@ -131,8 +146,9 @@ def test_what_somebody_changed_by_hand_and_what_is_missing_is_shown(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["live"], "give either TO or --cluster"),
-        (["live", "2", "--cluster"], "give either TO or --cluster"),
+        (["live"], "give one of TO, --cluster and --directory"),
+        (["live", "2", "--cluster"], "give one of TO, --cluster and --directory"),
+        (["live", "--directory", ".", "--cluster"], "give one of TO, --cluster and --directory"),
         (["live", "1"], "no rollout has succeeded in shop/staging"),
         (["1", "2"], "shop/staging has no bundle of 1"),
         (["1", "abcdef0"], "has no bundle of 1"),
@@ -160,3 +176,26 @@ def test_a_namespace_that_is_not_there_is_told(cli: Any, shop: Any, cluster: Mem
     cluster.namespaces = {}
     done = cli.run("diff", "shop", "staging", "--cluster")
     assert (done.exit_code, 'namespaces "shop-staging" not found' in done.output) == (2, True)
+
+
+def test_a_working_copy_against_what_is_deployed_shows_what_was_edited(cli: Any, shop: Any, tmp_path: Any) -> None:
+    succeeded(shop, "hello")
+    folder = tmp_path / "shop" / "deploy" / "staging"
+    folder.mkdir(parents=True)
+    (folder / "shop.yaml").write_text(DEPLOYMENT)
+    (folder / "words.yaml").write_text(CONFIG.format("hello"))
+    (folder / "key.yaml").write_text(SECRET.format("hello"))
+    same = cli.run("diff", "shop", "staging", "--directory", str(tmp_path / "shop"))
+    assert same.exit_code == 0, same.output
+    (folder / "words.yaml").write_text(CONFIG.format("edited"))
+    (folder / "key.yaml").unlink()
+    done = cli.run("diff", "shop", "staging", "--directory", str(tmp_path / "shop"))
+    assert done.exit_code == 1
+    assert "+  word: edited" in done.stdout
+    assert done.stdout.splitlines()[-1] == "1 changed, 1 removed"
+
+
+def test_a_working_copy_that_cannot_be_rendered_is_exit_2(cli: Any, shop: Any, tmp_path: Any) -> None:
+    succeeded(shop, "hello")
+    done = cli.run("diff", "shop", "staging", "--directory", str(tmp_path))
+    assert done.exit_code == 2

@@ -63,6 +63,28 @@ def test_what_every_release_or_the_server_writes_is_no_change() -> None:
     assert plain(live) == thing()
 
 
+def test_what_clouddriver_writes_on_objects_and_templates_is_no_change() -> None:
+    marks = {"artifact.spinnaker.io/name": "web", "moniker.spinnaker.io/cluster": "deployment web"}
+    labels = {"app.kubernetes.io/managed-by": "spinnaker", "app.kubernetes.io/name": "shop"}
+    template = {
+        "metadata": {"annotations": marks, "labels": {"app": "web", **labels}},
+        "spec": {"containers": [{"name": "web"}]},
+    }
+    live = thing(
+        "Deployment", "web", "apps/v1", metadata={"annotations": marks, "labels": labels}, spec={"template": template}
+    )
+    bare = {"metadata": {"labels": {"app": "web"}}, "spec": template["spec"]}
+    assert changes([live], [thing("Deployment", "web", "apps/v1", spec={"template": bare})]) == []
+    bare_too = {"spec": template["spec"]}
+    only = thing(metadata={"annotations": marks}, spec={"template": {"metadata": {"annotations": marks}, **bare_too}})
+    assert changes([only], [thing(spec={"template": bare_too})]) == []
+
+
+def test_labels_of_the_users_own_count() -> None:
+    own = {"labels": {"app.kubernetes.io/managed-by": "helm", "app.kubernetes.io/name": "shop"}}
+    assert len(changes([thing(metadata=own)], [thing()])) == 1
+
+
 def test_another_owner_is_a_change() -> None:
     marks = [{"annotations": {"downwind.dev/owner": f"shop/{each}"}} for each in ("staging", "production")]
     assert len(changes([thing(metadata=marks[0])], [thing(metadata=marks[1])])) == 1
