@@ -34,6 +34,10 @@ COMMANDS = {
         "downwind.cli.spinnaker_command:spinnaker_group",
         "Is this Spinnaker fit; its applications and executions.",
     ),
+    "bootstrap": (
+        "downwind.cli.bootstrap_command:bootstrap_group",
+        "Install in Google Cloud: plan, apply, verify, destroy.",
+    ),
     "ledger": ("downwind.cli.ledger_command:ledger_group", "What to do when the ledger was lost."),
     "engines": ("downwind.cli.engines_command:engines_group", "Kustomize and Helm for this machine."),
     "events": ("downwind.cli.events_command:events_group", "Messages from outside, and what they mean to us."),

@@ -1,0 +1,172 @@
+"""Does what a plan says, in the order of what waits for what. Each step reads again just before it writes, and is done when what
+it made can be read; so a run that ended anywhere is gone on with by another one."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from downwind.bootstrap.cloud import Cloud, Conflict, NotYet
+from downwind.bootstrap.gcloud import Writer
+from downwind.bootstrap.plan import Plan, Step
+from downwind.bootstrap.wanted import Resource
+from downwind.bootstrap.write import Request
+from downwind.errors import DownwindError, Refused, TransientError
+
+ROUNDS = 8
+"""Writes of one resource at most, each after another read: GKE takes one change at a time, and policies move."""
+
+
+def steps_now(plan: Plan, cloud: Cloud) -> list[Step]:
+    answers = cloud.read_all([plan.kinds[each.kind].where(each) for each in plan.resources])
+    return [plan.step(resource, answer) for resource, answer in zip(plan.resources, answers, strict=True)]
+
+
+@dataclass
+class Outcome:
+    """Keys of what was done, what failed with why, and what was not begun. `waited`: seconds in which others were waited for."""
+
+    done: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
+    waited: float = 0.0
+
+
+class Applying:
+    """`tell` gets a line for each thing that happens. `parallel`: how many at once; 1 keeps the order of the plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        writer: Writer,
+        tell: Callable[[str], None],
+        *,
+        parallel: int = 2,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        replace: Sequence[str] = (),
+    ) -> None:
+        self._plan = plan
+        self._writer = writer
+        self._tell = tell
+        self._parallel = parallel
+        self._sleep = sleep
+        self._clock = clock
+        self._replace = frozenset(replace)
+        self._started = clock()
+        self.outcome = Outcome()
+
+    def run(self, steps: Sequence[Step]) -> Outcome:
+        waiting = [each for each in steps if each.due]
+        settled = {each.resource.key for each in steps if not each.due}
+        running: dict[Future[None], Step] = {}
+        with ThreadPoolExecutor(self._parallel, thread_name_prefix="bootstrap") as pool:
+            while waiting or running:
+                if not self.outcome.failed:
+                    for step in [each for each in waiting if each.resource.after <= settled]:
+                        if len(running) < self._parallel:
+                            waiting.remove(step)
+                            running[pool.submit(self._one, step)] = step
+                if not running:
+                    break
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    self._ended(running.pop(future), future, settled)
+        self.outcome.left = [each.resource.key for each in waiting]
+        return self.outcome
+
+    def _ended(self, step: Step, future: Future[None], settled: set[str]) -> None:
+        key = step.resource.key
+        try:
+            future.result()
+        except DownwindError as error:
+            fix = getattr(error, "fix", None)
+            self.outcome.failed[key] = f"{error}; {fix}" if fix and fix not in str(error) else str(error)
+            self._say(f"FAILED  {key}: {self.outcome.failed[key]}")
+        else:
+            settled.add(key)
+            self.outcome.done.append(key)
+
+    def _one(self, step: Step) -> None:
+        """One resource, until it reads as wanted."""
+        resource = step.resource
+        kind = self._plan.kinds[resource.kind]
+        self._check_needs(resource)
+        begun, said, written = self._clock(), False, 0
+        last: Step | None = None
+        pause = 0.2
+        while True:
+            answer = self._writer.cloud.read(kind.where(resource))
+            now = self._plan.step(resource, answer)
+            if now.action == "foreign" and now.differs:
+                raise Refused(f"{resource.key} {now.why}")
+            live = None if answer is None else kind.found(resource, answer)
+            if not now.due and (live is None or kind.ready(live)):
+                break
+            if now.due and (last is None or now.writes != last.writes):
+                if written == ROUNDS:
+                    raise TransientError(
+                        f"{resource.key} was written {ROUNDS} times and is still not as wanted: run apply again"
+                    )
+                self._say(f"{now.action:<8}{resource.key}: {now.why}")
+                if not self._write(now, begun, kind.patience):
+                    last = None  # somebody wrote meanwhile: what is there has to be read again
+                else:
+                    last = now
+                    if not kind.shows:
+                        break
+                written += 1
+                continue
+            if self._clock() - begun > kind.patience:
+                raise TransientError(f"{resource.key} is not there after {kind.patience:.0f} s: run apply again")
+            if not said:
+                self._say(f"waiting {resource.key}: until it can be read as wanted")
+                said = True
+            self._pause(pause)
+            pause = min(pause * 1.6, 5)
+        self._say(f"done    {resource.key}")
+
+    def _write(self, step: Step, begun: float, patience: float) -> bool:
+        """False: the world moved, read again."""
+        resource = step.resource
+        if step.action == "replace" and resource.data and resource.key not in self._replace:
+            raise Refused(
+                f"{resource.key} holds data, and {step.why.split(';')[0]}",
+                fix=f"apply --replace {resource.key} throws it away and makes it anew",
+            )
+        pause = 0.5
+        for write in step.writes:
+            while True:
+                try:
+                    self._writer.do(write)
+                    break
+                except Conflict:
+                    return False
+                except NotYet as error:
+                    if self._clock() - begun > patience:
+                        raise
+                    self._say(f"waiting {resource.key}: {error}")
+                    self._pause(pause)
+                    pause = min(pause * 1.6, 10)
+        return True
+
+    def _check_needs(self, resource: Resource) -> None:
+        """A secret that people put in has to hold something."""
+        if resource.needs is None:
+            return
+        secret = next(each for each in self._plan.resources if each.key == resource.needs)
+        path = f"v1/projects/{self._plan.values.project}/secrets/{secret.name}/versions"
+        found = self._writer.cloud.read(Request(api="secretmanager", path=path, query={"filter": "state:ENABLED"}))
+        if not (found or {}).get("versions"):
+            line = f"gcloud secrets versions add {secret.name} --data-file=- --project={self._plan.values.project}"
+            raise Refused(
+                f"{resource.key} needs secret {secret.name}, which is empty",
+                fix=f"put it in ({line}), then run apply again",
+            )
+
+    def _pause(self, seconds: float) -> None:
+        self._sleep(seconds)
+        self.outcome.waited += seconds
+
+    def _say(self, line: str) -> None:
+        self._tell(f"{self._clock() - self._started:6.1f}s {line}")

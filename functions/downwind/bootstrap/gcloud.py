@@ -1,0 +1,131 @@
+"""The program gcloud: it writes, and its account is the one that reads too."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from downwind.bootstrap.cloud import Cloud, Conflict, NotYet
+from downwind.bootstrap.write import Write
+from downwind.errors import Misconfigured, Refused, TransientError, UnknownOutcome
+
+_QUIET = {
+    "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+    "CLOUDSDK_CORE_SHOULD_PROMPT_TO_ENABLE_API": "false",
+    "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
+}
+LIMIT = 1800.0
+"""Seconds for one command: a function's build is the longest of those that gcloud waits for."""
+
+
+class Writer:
+    """Does one write: by gcloud where there is a command for it, by REST else, or always (`gcloud` None)."""
+
+    def __init__(self, cloud: Cloud, gcloud: "Gcloud | None") -> None:
+        self.cloud = cloud
+        self.gcloud = gcloud
+
+    def do(self, write: Write) -> None:
+        if write.command is not None and self.gcloud is not None:
+            self.gcloud.run(write.command)
+            return
+        if write.empties:
+            self._empty(write)
+        self.cloud.send(write.request)
+
+    def _empty(self, write: Write) -> None:
+        from downwind.bootstrap.write import Request
+
+        path = f"{write.request.path}/o"
+        found = self.cloud.read(
+            Request(
+                api="storage", path=path, query={"versions": "true", "fields": "items(name,generation),nextPageToken"}
+            )
+        )
+        for each in (found or {}).get("items", ()):
+            name = each["name"].replace("/", "%2F")
+            query = {"generation": str(each["generation"])}
+            self.cloud.send(Request(api="storage", method="DELETE", path=f"{path}/{name}", query=query))
+
+
+class Gcloud:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = {**environment, **_QUIET}
+
+    @staticmethod
+    def there() -> bool:
+        return shutil.which("gcloud") is not None
+
+    def run(self, command: Sequence[str]) -> str:
+        """Its standard output. What it prints on the other one is read for the reason alone when it ends badly."""
+        try:
+            done = subprocess.run(
+                command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=LIMIT,
+                check=False,
+            )
+        except OSError as error:
+            raise Misconfigured(f"gcloud cannot be started: {error.strerror}", fix="install it") from error
+        except subprocess.TimeoutExpired as error:
+            raise UnknownOutcome(f"{' '.join(command[:4])} … did not end within {LIMIT:.0f} s") from error
+        if done.returncode == 0:
+            return done.stdout
+        raise _reason(command, done.stderr)
+
+
+def _reason(command: Sequence[str], errors: str) -> Exception:
+    lines = [line for line in errors.strip().splitlines() if line.strip()]
+    said = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "failed")
+    text = f"{' '.join(command[:5])} …: {said}"[:600]
+    if "gcloud crashed" in errors:
+        return UnknownOutcome(text)
+    if "ALREADY_EXISTS" in errors or "already exists" in errors or "ABORTED" in errors or "409" in errors:
+        return Conflict(text)
+    if "SERVICE_DISABLED" in errors or "has not been used in project" in errors or "does not exist" in errors:
+        return NotYet(text)
+    if "UNAVAILABLE" in errors or "429" in errors or "503" in errors:
+        return TransientError(text)
+    return Refused(text)
+
+
+def make_session(environment: Mapping[str, str]) -> Any:
+    """An AuthorizedSession of gcloud's account; without gcloud, of the application default credentials."""
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+    from google.auth.transport.requests import AuthorizedSession
+    from google.oauth2.credentials import Credentials
+    from requests.adapters import HTTPAdapter
+
+    token = environment.get("CLOUDSDK_AUTH_ACCESS_TOKEN")
+    if token:
+        credentials: Any = Credentials(token=token)
+    elif Gcloud.there():
+        credentials = Credentials(token=None, refresh_handler=_by_gcloud(environment))
+    else:
+        try:
+            credentials, _project = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+        except DefaultCredentialsError as error:
+            raise Misconfigured("there are no credentials", fix="gcloud auth application-default login") from error
+    session = AuthorizedSession(credentials)
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=16))
+    return session
+
+
+def _by_gcloud(environment: Mapping[str, str]) -> Any:
+    def renewed(_request: Any, **_more: Any) -> tuple[str, Any]:
+        from datetime import UTC, datetime, timedelta
+
+        token = Gcloud(environment).run(("gcloud", "auth", "print-access-token")).strip()
+        return token, datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=30)
+
+    return renewed
+
+
+def environment_of(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    return dict(os.environ if variables is None else variables)

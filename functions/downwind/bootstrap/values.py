@@ -1,0 +1,159 @@
+"""What `${…}` in infra/wanted stands for: a value of the configuration, or the name of a resource, which is then made first."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from downwind.errors import PermanentError
+
+_PLACE = re.compile(r"\$\{([^}]+)\}")
+GOOGLES_TOPICS = frozenset({"cloud-builds", "gcr"})
+INGRESS = {"all": "ALLOW_ALL", "internal": "ALLOW_INTERNAL_ONLY"}
+
+
+class Values:
+    """One configuration's. `package`: hex SHA-256 of the functions' source."""
+
+    def __init__(self, config: Mapping[str, Any], package: str) -> None:
+        self.config = config
+        self.package = package
+        self.project: str = config["project"]
+        self.number: str = config["number"]
+        self.region: str = config["region"]
+        self.name: str = config["name"]
+
+    @property
+    def location(self) -> str:
+        """The cluster's."""
+        return self.config["cluster"]["location"] or self.region
+
+    def conditions(self) -> frozenset[str]:
+        """What `when` may name, as far as it holds."""
+        config = self.config
+        created = config["cluster"]["create"]
+        known = {
+            "cluster.made": created != "none",
+            "cluster.autopilot": created == "autopilot",
+            "cluster.standard": created == "standard",
+            "spinnaker.installed": config["spinnaker"]["install"],
+            "gate.token": config["spinnaker"]["tokenSecret"],
+            "hear.spinnaker": config["hear"]["spinnaker"],
+            "hear.webhooks": config["hear"]["webhooks"],
+            "receive": config["hear"]["spinnaker"] or config["hear"]["webhooks"],
+            "receive.internal": config["hear"]["spinnaker"] and not config["hear"]["webhooks"],
+            "operate": config["operate"]["callers"],
+            "groups": any(each.startswith("group:") for each in config["operate"]["operators"]),
+            "connection": config["builds"]["connection"],
+            "registry.made": config["registry"]["images"],
+            "requesters": config["requesters"],
+            "deliveries": config["deliveries"],
+        }
+        return frozenset(name for name, holds in known.items() if holds)
+
+    def items(self, each: str) -> list[Any]:
+        found: Any = self.config
+        for step in each.split("."):
+            found = found[step]
+        return list(found)
+
+    def filled(self, text: Any, *, used: set[str], each: Any = None, own: str = "") -> Any:
+        """`text` with its places filled, all the way down; a field whose value is nothing is left out. `used` gets the
+        resources that were named; `own` is the id of the resource itself."""
+        if isinstance(text, Mapping):
+            found = {key: self.filled(value, used=used, each=each, own=own) for key, value in text.items()}
+            return {key: value for key, value in found.items() if value is not None}
+        if isinstance(text, list):
+            return [self.filled(value, used=used, each=each, own=own) for value in text]
+        if not isinstance(text, str):
+            return text
+        alone = _PLACE.fullmatch(text)
+        if alone:
+            return self._value(alone[1], used, each, own)
+        return _PLACE.sub(lambda match: str(self._value(match[1], used, each, own)), text)
+
+    def _value(self, place: str, used: set[str], each: Any, own: str) -> Any:
+        if place == "each":
+            return each
+        if place.startswith("each."):
+            return each[place.removeprefix("each.")]
+        if place == "self.url":
+            return self.url(own)
+        space, _, name = place.partition(".")
+        if space in {"bucket", "account", "topic", "url", "role", "connection", "package", "secret"} or place in {
+            "registry.images",
+            "registry.functions",
+        }:
+            found = self.resource_name(space, name)
+            if found is not None:
+                used.add(f"{'function' if space == 'url' else space}/{name}")
+            return found
+        return self._configured(place)
+
+    def resource_name(self, kind: str, name: str) -> str | None:
+        """None where the configuration has no such thing."""
+        config = self.config
+        match kind:
+            case "bucket":
+                return f"{self.project}-{self.name}-{name}"
+            case "account":
+                return f"{self.name}-{name}@{self.project}.iam.gserviceaccount.com"
+            case "topic" | "subscription":
+                return name if name in GOOGLES_TOPICS else f"{config['topicPrefix']}{name}"
+            case "function":
+                return f"{self.name}-{name}"
+            case "url":
+                return self.url(name)
+            case "role":
+                return re.sub(r"-(.)", lambda match: match[1].upper(), f"{self.name}-{name}")
+            case "package":
+                return f"functions/{self.package}.zip"
+            case "connection":
+                return f"{self.name}-{name}"
+            case "registry":
+                return config["registry"]["images"] if name == "images" else f"{self.name}-{name}"
+            case "secret":
+                return self._secret(name)
+            case _:
+                return f"{self.name}-{name}"
+
+    def _secret(self, name: str) -> str | None:
+        config = self.config
+        if name == "gate-token":
+            return config["spinnaker"]["tokenSecret"]  # type: ignore[no-any-return]
+        if name == "github-token":
+            return (config["builds"]["connection"] or {}).get("tokenSecret")
+        if name in {"echo", "webhooks"}:
+            wanted = config["hear"]["spinnaker" if name == "echo" else "webhooks"]
+            return f"{self.name}-{name}" if wanted else None
+        return name
+
+    def url(self, function: str) -> str:
+        """Cloud Run's address by project number, which is known before the service is there; Pub/Sub reaches it from inside."""
+        return f"https://{self.resource_name('function', function)}-{self.number}.{self.region}.run.app"
+
+    def member(self, who: str) -> str:
+        """IAM's spelling of an account of ours, of Google's agent, or of what has one already."""
+        if who.startswith("agent."):
+            return f"serviceAccount:service-{self.number}@gcp-sa-{who.removeprefix('agent.')}.iam.gserviceaccount.com"
+        if ":" in who or who.startswith("all"):
+            return who
+        return f"serviceAccount:{self.resource_name('account', who)}"
+
+    def _configured(self, place: str) -> Any:
+        match place:
+            case "retention.ledger":
+                return str(self.config["retention"]["ledgerDays"] * 86400)
+            case "retention.bundles":
+                return str(self.config["retention"]["bundlesDays"] * 86400)
+            case "operate.ingress":
+                return INGRESS[self.config["operate"]["ingress"]]
+            case "operate.operators":
+                return ",".join(self.config["operate"]["operators"]) or None
+            case "topicPrefix":
+                return self.config["topicPrefix"] or None
+        found: Any = self.config
+        for step in place.split("."):
+            if not isinstance(found, Mapping) or step not in found:
+                raise PermanentError(f"infra/wanted: ${{{place}}} is neither in the configuration nor a resource")
+            found = found[step]
+        return found

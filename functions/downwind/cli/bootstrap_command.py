@@ -1,0 +1,138 @@
+"""`downwind bootstrap`: what has to be there in Google Cloud, and how it comes there and goes again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from downwind.bootstrap.apply import steps_now
+from downwind.bootstrap.config import complete
+from downwind.bootstrap.plan import document
+from downwind.bootstrap.shell import script
+from downwind.bootstrap.template import render
+from downwind.cli.bootstrap_place import CONFIG, Place, config_option, lines, needs_attention, package_option, summary
+from downwind.cli.lazy import LazyGroup
+from downwind.cli.output import output_option, show
+from downwind.errors import Refused
+from downwind.model.fields import Invalid
+
+COMMANDS = {
+    "init": ("downwind.cli.bootstrap_command:init_command", "Write a commented configuration."),
+    "plan": ("downwind.cli.bootstrap_command:plan_command", "Say what is missing, and the line that makes it."),
+}
+
+
+@click.group("bootstrap", cls=LazyGroup, lazy=COMMANDS)
+def bootstrap_group() -> None:
+    """From an empty Google Cloud project to an installation, and back. Nothing is changed before `apply`."""
+
+
+@click.command("init")
+@click.option("--project", help="The project's id.")
+@click.option("--number", help="The project's number: gcloud projects describe PROJECT --format='value(projectNumber)'")
+@click.option("--region", help="One region, such as europe-west1.")
+@click.option("--gate", help="The address of Spinnaker's Gate.")
+@click.option("--cluster", type=click.Choice(["none", "autopilot", "standard"]), help="Make a cluster?")
+@click.option("--install-spinnaker/--existing-spinnaker", default=None, help="Install Spinnaker by our chart?")
+@click.option("--webhooks", is_flag=True, help="Open receive to the internet, for GitHub's webhooks.")
+@click.option("--caller", "callers", multiple=True, help="Who may call operate: user:… or group:…; repeat it.")
+@click.option(
+    "--file", "path", type=click.Path(dir_okay=False, path_type=Path), default=Path(CONFIG), show_default=True
+)
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+def init_command(
+    path: Path,
+    *,
+    force: bool,
+    webhooks: bool,
+    callers: tuple[str, ...],
+    install_spinnaker: bool | None,
+    **given: str | None,
+) -> None:
+    """Write a commented configuration. What no option gives is asked for.
+
+    \b
+    Examples:
+      downwind bootstrap init
+      downwind bootstrap init --project acme-delivery --number 123456789012 --region europe-west1 \\
+        --gate http://gate.example:8084 --cluster none --existing-spinnaker
+    """
+    if path.exists() and not force:
+        raise Refused(f"{path} is there already", fix="take another --file, or overwrite it with --force")
+
+    def asked(name: str, question: str, default: str | None = None) -> str:
+        value = given.get(name)
+        return value if value is not None else str(click.prompt(question, default=default, err=True))
+
+    config: dict[str, Any] = {
+        "apiVersion": "downwind.dev/v1",
+        "kind": "Installation",
+        "project": asked("project", "Project id"),
+        "number": asked("number", "Project number"),
+        "region": asked("region", "Region", "europe-west1"),
+        "spinnaker": {"gate": asked("gate", "Address of Gate", "http://spin-gate.spinnaker:8084")},
+        "cluster": {"create": asked("cluster", "Make a cluster (none, autopilot, standard)", "none")},
+    }
+    install = (
+        install_spinnaker
+        if install_spinnaker is not None
+        else click.confirm("Install Spinnaker by our chart?", err=True)
+    )
+    config["spinnaker"]["install"] = install
+    if webhooks:
+        config["hear"] = {"webhooks": True}
+    if callers:
+        config["operate"] = {"callers": list(callers)}
+    try:
+        complete(config)
+    except Invalid as error:
+        raise Refused(str(error)) from error
+    path.write_text(render(config), encoding="utf-8")
+    click.echo(f"wrote {path}; next: downwind bootstrap plan --config {path} --offline")
+
+
+@click.command("plan")
+@config_option
+@package_option
+@click.option("--offline", is_flag=True, help="Ask nothing: the whole list, as if the project were empty.")
+@click.option("--shell", is_flag=True, help="Print a plain script instead.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the plan for apply.")
+@output_option
+@click.pass_context
+def plan_command(
+    context: click.Context,
+    config_file: Path,
+    package_file: Path | None,
+    out: Path | None,
+    output: str,
+    *,
+    offline: bool,
+    shell: bool,
+) -> None:
+    """Say what is missing, what differs, and the exact line or request for each. Nothing is changed.
+
+    Exit code: 0 nothing to do, 1 refused, 2 something to do, 3 Google did not answer.
+
+    \b
+    Examples:
+      downwind bootstrap plan --offline
+      downwind bootstrap plan --out plan.json
+      downwind bootstrap plan --offline --shell > install.sh
+    """
+    place = Place(config_file, package_file)
+    plan = place.plan
+    steps = plan.offline() if offline else steps_now(plan, place.cloud)
+    endpoints = {} if offline else place.cloud.endpoints
+    if out is not None:
+        out.write_text(
+            json.dumps({**document(steps, endpoints), "config": place.config, "package": plan.values.package}, indent=2)
+            + "\n"
+        )
+    if shell:
+        for line in script(plan, steps):
+            click.echo(line)
+    else:
+        shown = [each for each in steps if each.action != "keep"]
+        show(document(steps, endpoints), output, lambda: [*lines(shown, endpoints), f"{summary(steps)}"])
+    context.exit(2 if needs_attention(steps) else 0)
