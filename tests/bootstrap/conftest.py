@@ -1,8 +1,11 @@
 """Three configurations: the smallest one, the standard one, and one beside an existing cluster and Spinnaker."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.bootstrap.fake.server import FakeGoogle
+from tests.bootstrap.site import MakeSite, Site, applied_states
 
 from downwind.bootstrap.config import read_config
 from downwind.bootstrap.plan import Plan
@@ -27,3 +30,27 @@ def plan(request: pytest.FixtureRequest) -> Plan:
 @pytest.fixture
 def standard() -> Plan:
     return make_plan("standard")
+
+
+@pytest.fixture
+def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeSite]:
+    started: list[FakeGoogle] = []
+
+    def make(name: str, *, applied: bool = False, **change: object) -> Site:
+        """`applied`: as after a first apply, which is done once for all tests."""
+        if applied and name not in applied_states:
+            first = make(name)
+            assert first.apply().failed == {}
+            applied_states[name] = first.google.state
+        google = FakeGoogle(applied_states[name].copied() if applied else None).__enter__()
+        started.append(google)
+        environment = google.environment(tmp_path)
+        for key, value in environment.items():
+            monkeypatch.setenv(key, value)
+        site = Site(google, environment, make_plan(name, **change), [])
+        site.put_secrets_in()
+        return site
+
+    yield make
+    for each in started:
+        each.__exit__()

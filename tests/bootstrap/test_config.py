@@ -19,19 +19,8 @@ LEAST = {
     "spinnaker": {"gate": "http://gate:8084"},
 }
 INIT = [
-    "bootstrap",
-    "init",
-    "--project",
-    "acme-delivery",
-    "--number",
-    "123456789012",
-    "--region",
-    "europe-west1",
-    "--gate",
-    "http://gate:8084",
-    "--cluster",
-    "none",
-    "--existing-spinnaker",
+    *("bootstrap", "init", "--project", "acme-delivery", "--number", "123456789012", "--region", "europe-west1"),
+    *("--gate", "http://gate:8084", "--cluster", "none", "--existing-spinnaker"),
 ]
 
 

@@ -11,7 +11,7 @@ from downwind.bootstrap.gcloud import Writer
 from downwind.bootstrap.plan import Plan, Step
 from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Request
-from downwind.errors import DownwindError, Refused, TransientError
+from downwind.errors import DownwindError, Misconfigured, Refused, TransientError
 
 ROUNDS = 8
 """Writes of one resource at most, each after another read: GKE takes one change at a time, and policies move."""
@@ -30,6 +30,8 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     waited: float = 0.0
+    passing: bool = False
+    """What failed may go well another time."""
 
 
 class Applying:
@@ -56,7 +58,18 @@ class Applying:
         self._started = clock()
         self.outcome = Outcome()
 
+    @property
+    def elapsed(self) -> float:
+        return self._clock() - self._started
+
     def run(self, steps: Sequence[Step]) -> Outcome:
+        """Once more for what a replacement took with it: the rights on what was there before."""
+        self._round(steps)
+        if not self.outcome.failed and any(each.action == "replace" for each in steps):
+            self._round(steps_now(self._plan, self._writer.cloud))
+        return self.outcome
+
+    def _round(self, steps: Sequence[Step]) -> None:
         waiting = [each for each in steps if each.due]
         settled = {each.resource.key for each in steps if not each.due}
         running: dict[Future[None], Step] = {}
@@ -73,7 +86,6 @@ class Applying:
                 for future in ended:
                     self._ended(running.pop(future), future, settled)
         self.outcome.left = [each.resource.key for each in waiting]
-        return self.outcome
 
     def _ended(self, step: Step, future: Future[None], settled: set[str]) -> None:
         key = step.resource.key
@@ -81,6 +93,7 @@ class Applying:
             future.result()
         except DownwindError as error:
             fix = getattr(error, "fix", None)
+            self.outcome.passing = isinstance(error, TransientError) and not isinstance(error, Misconfigured)
             self.outcome.failed[key] = f"{error}; {fix}" if fix and fix not in str(error) else str(error)
             self._say(f"FAILED  {key}: {self.outcome.failed[key]}")
         else:

@@ -1,5 +1,5 @@
-"""The plan as a plain script, for people who review it or run it line by line. It needs gcloud and curl. Policies are changed member
-by member here, since a script can't merge one."""
+"""The plan as a plain script, for people who review it or run it line by line. It needs gcloud and curl. Policies are changed
+member by member here, since a script can't merge one."""
 
 import json
 import shlex

@@ -20,6 +20,8 @@ from downwind.model.fields import Invalid
 COMMANDS = {
     "init": ("downwind.cli.bootstrap_command:init_command", "Write a commented configuration."),
     "plan": ("downwind.cli.bootstrap_command:plan_command", "Say what is missing, and the line that makes it."),
+    "apply": ("downwind.cli.bootstrap_apply:apply_command", "Do it: stopped anywhere, it goes on where it was."),
+    "destroy": ("downwind.cli.bootstrap_apply:destroy_command", "Take away what this installation made."),
 }
 
 

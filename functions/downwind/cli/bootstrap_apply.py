@@ -1,0 +1,141 @@
+"""`downwind bootstrap apply` and `destroy`: what changes the cloud."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from downwind.bootstrap.apply import Applying, Outcome, steps_now
+from downwind.bootstrap.audit import findings
+from downwind.bootstrap.destroy import steps_back
+from downwind.bootstrap.plan import Step, document, same
+from downwind.cli.bootstrap_place import Place, config_option, lines, package_option, summary
+from downwind.errors import Refused, TransientError
+
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+_no_gcloud = click.option("--no-gcloud", is_flag=True, help="Send the requests ourselves, where gcloud would write.")
+_parallel = click.option("--parallel", type=click.IntRange(1, 8), default=2, show_default=True, help="Steps at once.")
+
+
+@click.command("apply")
+@click.argument("saved", required=False, type=click.Path(dir_okay=False, path_type=Path), metavar="[PLAN]")
+@config_option
+@package_option
+@_yes
+@_no_gcloud
+@_parallel
+@click.option(
+    "--replace", multiple=True, metavar="RESOURCE", help="What holds data and may be thrown away and made anew."
+)
+def apply_command(
+    saved: Path | None,
+    config_file: Path,
+    package_file: Path | None,
+    parallel: int,
+    replace: Sequence[str],
+    *,
+    yes: bool,
+    no_gcloud: bool,
+) -> None:
+    """Do what the plan says. PLAN is a file of `plan --out`: it is refused when the world has moved since.
+
+    It can be stopped anywhere and run again: each step looks first, and is done when what it made can be read.
+    Exit code: 0 all is as wanted, 1 refused or failed, 3 Google did not answer: run it again.
+
+    \b
+    Examples:
+      downwind bootstrap apply
+      downwind bootstrap plan --out plan.json; downwind bootstrap apply plan.json --yes
+    """
+    place = Place(config_file, package_file)
+    plan = place.plan
+    wrong = findings(plan.values, plan.resources)
+    if wrong:
+        raise Refused(f"this plan may not be applied: {'; '.join(wrong)}", fix="put infra/wanted right")
+    steps = steps_now(plan, place.cloud)
+    if saved is not None:
+        _check_saved(saved, document(steps, place.cloud.endpoints))
+    in_the_way = [each.resource.key for each in steps if each.action == "foreign" and each.differs]
+    due = [each for each in steps if each.due]
+    if due and saved is None and not yes:
+        for line in lines(due, place.cloud.endpoints):
+            click.echo(line, err=True)
+        click.confirm(f"{summary(steps)}. Do it?", abort=True, err=True)
+    writer = place.writer(gcloud=not no_gcloud)
+    applying = Applying(plan, writer, click.echo, parallel=parallel, replace=replace)
+    outcome = applying.run(steps)
+    _told(outcome, applying)
+    if in_the_way:
+        raise Refused(
+            f"not of this installation, and not as wanted: {', '.join(in_the_way)}",
+            fix="look at them in the plan; write them under adopt:, or name them otherwise",
+        )
+
+
+def _check_saved(file: Path, now: Any) -> None:
+    try:
+        then = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Refused(f"{file} is no plan: {type(error).__name__}", fix="downwind bootstrap plan --out FILE") from error
+    if not same({"steps": then.get("steps")}, now):
+        raise Refused(
+            "the world has moved since the plan was made", fix=f"make it anew: downwind bootstrap plan --out {file}"
+        )
+
+
+def _told(outcome: Outcome, applying: Applying) -> None:
+    """What is done, what is not, and how to go on."""
+    click.echo(f"{len(outcome.done)} done in {applying.elapsed:.1f} s, of which {outcome.waited:.1f} s waiting")
+    if not outcome.failed:
+        return
+    if outcome.left:
+        click.echo(f"not begun: {', '.join(outcome.left)}", err=True)
+    text = "; ".join(f"{key}: {why}" for key, why in outcome.failed.items())
+    raise (
+        TransientError(text)
+        if outcome.passing
+        else Refused(text, fix="put that right, then run apply again: it goes on from here")
+    )
+
+
+@click.command("destroy")
+@config_option
+@package_option
+@_yes
+@_no_gcloud
+@click.option(
+    "--with-data", is_flag=True, help="What holds data too: ledger, catalog, bundles, images, secrets, the cluster."
+)
+def destroy_command(
+    config_file: Path, package_file: Path | None, *, yes: bool, no_gcloud: bool, with_data: bool
+) -> None:
+    """Take away what this installation made. What holds data stays unless it is told to go, and what is not ours stays.
+
+    \b
+    Examples:
+      downwind bootstrap destroy
+      downwind bootstrap destroy --with-data
+    """
+    place = Place(config_file, package_file)
+    steps = steps_back(place.plan, place.cloud, with_data=with_data)
+    for line in lines(steps, place.cloud.endpoints):
+        click.echo(line)
+    due: list[Step] = [each for each in steps if each.due]
+    click.echo(summary(steps))
+    if not due:
+        return
+    if not yes:
+        project = place.plan.values.project
+        typed = click.prompt(f"This cannot be undone. Type the project's id ({project}) to go on", err=True)
+        if typed != project:
+            raise Refused("nothing was taken away: that is not the project's id")
+    writer = place.writer(gcloud=not no_gcloud)
+    done = 0
+    for step in due:
+        for write in step.writes:
+            writer.take_away(write)
+        done += 1
+        click.echo(f"gone    {step.resource.key}")
+    click.echo(f"{done} gone; what stays is listed above")

@@ -1,0 +1,285 @@
+"""plan → apply → plan, on the fake of Google's APIs with our own requests: nothing left to do, nothing written twice, and a run
+that ends after any of its writes is gone on with by another one."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.bootstrap.conftest import NAMES
+from tests.bootstrap.fake.state import Fault
+from tests.bootstrap.site import Killed, MakeSite
+
+from downwind.bootstrap.apply import steps_now
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_after_apply_the_plan_is_empty_and_another_apply_writes_nothing(make_site: MakeSite, name: str) -> None:
+    site = make_site(name)
+    outcome = site.apply()
+    assert outcome.failed == {}
+    assert len(outcome.done) == len(site.plan.resources)
+    assert site.due() == []
+    site.google.state.log.clear()
+    assert site.apply().done == []
+    assert site.google.state.writes() == []
+    assert site.google.escaped == []
+
+
+def test_every_request_carries_credentials(make_site: MakeSite) -> None:
+    site = make_site("smallest")
+    site.apply()
+    assert all(each["authorized"] for each in site.google.state.log)
+
+
+@pytest.mark.parametrize("name", ["smallest", *(pytest.param(each, marks=pytest.mark.long) for each in NAMES[1:])])
+def test_killed_after_each_write_another_run_ends_the_same(make_site: MakeSite, name: str) -> None:
+    whole = make_site(name)
+    whole.apply()
+    expected, writes = whole.google.state.dump(), len(whole.google.state.writes())
+    site = make_site(name)
+    for _ in range(writes + 5):
+        site.google.state.log.clear()
+        try:
+            site.apply(limit=1)
+        except Killed:
+            continue
+        break
+    assert site.google.state.dump() == expected
+    assert site.due() == []
+
+
+@pytest.mark.parametrize("at", [9, 33, 57, *(pytest.param(each, marks=pytest.mark.long) for each in range(2, 56, 5))])
+def test_killed_once_anywhere_nothing_is_made_twice(make_site: MakeSite, at: int) -> None:
+    site = make_site("smallest")
+    with pytest.raises(Killed):
+        site.apply(limit=at)
+    site.apply()
+    # Buckets, accounts and the like are made by a POST to their collection: the same line, another body.
+    made = [
+        (each["method"], each["path"], str(each["query"]), str(each["body"]))
+        for each in site.google.state.log
+        if each["method"] in {"POST", "PUT"}
+        and not each["path"].endswith((":getIamPolicy", ":setIamPolicy", "/iam", ":generateServiceIdentity"))
+    ]
+    assert made
+    assert len(made) == len(set(made))
+    assert site.due() == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_destroyed_with_its_data_nothing_is_left_and_all_is_to_be_created(make_site: MakeSite, name: str) -> None:
+    site = make_site(name, applied=True)
+    site.destroy(with_data=True)
+    left = {key for key in site.google.state.dump() if "/roles/" not in key}
+    shared = {f"pubsub projects/{site.plan.values.project}/topics/{each}" for each in ("gcr", "cloud-builds")}
+    assert left == shared
+    kept = {"apis", "agent", "topic"}
+    actions = {
+        each.resource.key: each.action for each in steps_now(site.plan, site.cloud()) if each.resource.kind not in kept
+    }
+    assert set(actions.values()) == {"create"}, actions
+    site.put_secrets_in()
+    assert site.apply().failed == {}
+    assert site.due() == []
+
+
+def test_destroyed_without_a_word_on_data_the_data_stays(make_site: MakeSite) -> None:
+    site = make_site("standard", applied=True)
+    site.destroy(with_data=False)
+    left = site.google.state.dump()
+    for name in ("ledger", "work", "catalog", "bundles", "spinnaker"):
+        assert f"storage b/acme-delivery-downwind-{name}" in left
+    assert "storage b/acme-delivery-downwind-source" not in left
+    assert "container projects/acme-delivery/locations/europe-west1/clusters/downwind" in left
+    assert not [each for each in left if "serviceAccounts/" in each or "/functions/" in each]
+    assert not [each for each in left if each.startswith("policy")], "no right of ours is left on what stays"
+
+
+def test_what_others_own_is_neither_changed_nor_taken_away(make_site: MakeSite) -> None:
+    site = make_site("smallest")
+    state = site.google.state
+    state.services.add("storage.googleapis.com")
+    theirs = {"name": "acme-small-downwind-work", "location": "EUROPE-WEST1", "metageneration": "1"}
+    state.resources["storage", "b/acme-small-downwind-work"] = dict(theirs)
+    before = next(each for each in steps_now(site.plan, site.cloud()) if each.resource.key == "bucket/work")
+    assert before.action == "foreign"
+    assert "adopt: [bucket/work]" in before.why
+    site.apply()
+    assert state.resources["storage", "b/acme-small-downwind-work"] == theirs
+    site.destroy(with_data=True)
+    assert state.resources["storage", "b/acme-small-downwind-work"] == theirs
+
+
+def test_what_is_adopted_becomes_ours(make_site: MakeSite) -> None:
+    site = make_site("smallest", adopt=["bucket/work"])
+    state = site.google.state
+    state.services.add("storage.googleapis.com")
+    state.resources["storage", "b/acme-small-downwind-work"] = {"location": "EUROPE-WEST1", "metageneration": "1"}
+    assert "change bucket/work" in site.due()
+    assert site.apply().failed == {}
+    assert state.resources["storage", "b/acme-small-downwind-work"]["labels"] == {"downwind": "downwind"}
+    assert site.due() == []
+
+
+def test_the_topics_of_google_may_be_there_already(make_site: MakeSite) -> None:
+    site = make_site("smallest")
+    site.google.state.services.add("pubsub.googleapis.com")
+    name = "projects/acme-small/topics/gcr"
+    site.google.state.resources["pubsub", name] = {"name": name}
+    outcome = site.apply()
+    assert outcome.failed == {}
+    assert site.google.state.resources["pubsub", name] == {"name": name}
+    assert site.due() == []
+
+
+DRIFT: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
+    "a token taken off a push": (
+        "pubsub projects/acme-small/subscriptions/gcr",
+        lambda each: each["pushConfig"].pop("oidcToken"),
+        "change subscription/gcr",
+    ),
+    "an idle subscription that expires": (
+        "pubsub projects/acme-small/subscriptions/ticks",
+        lambda each: each.update(expirationPolicy={"ttl": "2678400s"}),
+        "change subscription/ticks",
+    ),
+    "a filter of somebody's": (
+        "pubsub projects/acme-small/subscriptions/gcr",
+        lambda each: each.update(filter="attributes:x"),
+        "replace subscription/gcr",
+    ),
+    "a bucket without its retention": (
+        "storage b/acme-small-downwind-ledger",
+        lambda each: each.pop("retentionPolicy"),
+        "change bucket/ledger",
+    ),
+    "a bucket that may become public": (
+        "storage b/acme-small-downwind-ledger",
+        lambda each: each["iamConfiguration"].update(publicAccessPrevention="inherited"),
+        "change bucket/ledger",
+    ),
+    "a variable that nobody planned": (
+        "cloudfunctions projects/acme-small/locations/europe-west1/functions/downwind-on-push",
+        lambda each: each["serviceConfig"]["environmentVariables"].update(DOWNWIND_LOCAL="1"),
+        "change function/on-push",
+    ),
+    "an older source": (
+        "cloudfunctions projects/acme-small/locations/europe-west1/functions/downwind-on-tick",
+        lambda each: each["labels"].update({"downwind-source": "old"}),
+        "change function/on-tick",
+    ),
+    "a door opened": (
+        "cloudfunctions projects/acme-small/locations/europe-west1/functions/downwind-on-push",
+        lambda each: each["serviceConfig"].update(ingressSettings="ALLOW_ALL"),
+        "change function/on-push",
+    ),
+    "a wider role": (
+        "iam projects/acme-small/roles/downwindStartBuilds",
+        lambda each: each["includedPermissions"].append("cloudbuild.builds.update"),
+        "change role/start-builds",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DRIFT)
+def test_drift_is_seen_and_put_right(make_site: MakeSite, name: str) -> None:
+    key, spoil, expected = DRIFT[name]
+    site = make_site("smallest", applied=True)
+    api, _, path = key.partition(" ")
+    good = site.google.state.dump()
+    spoil(site.google.state.resources[api, path])
+    assert expected in site.due()
+    assert site.apply().failed == {}
+    assert site.due() == []
+    assert site.google.state.dump() == good
+
+
+def test_rights_of_ours_that_nobody_planned_and_of_everybody_go_and_others_stay(make_site: MakeSite) -> None:
+    site = make_site("smallest", applied=True)
+    policy = site.google.state.policies["storage", "b/acme-small-downwind-ledger"]
+    ours = "serviceAccount:downwind-reconcile@acme-small.iam.gserviceaccount.com"
+    policy["bindings"] += [
+        {"role": "roles/storage.objectAdmin", "members": [ours, "user:ann@acme.example"]},
+        {"role": "roles/storage.objectViewer", "members": ["allUsers"]},
+    ]
+    assert site.due() == ["change policy/bucket/ledger"]
+    site.apply()
+    held = {
+        (each["role"], member)
+        for each in site.google.state.policies["storage", "b/acme-small-downwind-ledger"]["bindings"]
+        for member in each["members"]
+    }
+    assert ("roles/storage.objectAdmin", "user:ann@acme.example") in held
+    assert ("roles/storage.objectAdmin", ours) not in held
+    assert "allUsers" not in {member for _, member in held}
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_what_passes_is_tried_again(make_site: MakeSite, status: int) -> None:
+    site = make_site("smallest")
+    site.google.state.faults = [
+        Fault("pubsub", "PUT", "topics/ticks", status, 2),
+        Fault("storage", "POST", "", status, 2),
+        Fault("iam", "GET", "", status, 2),
+    ]
+    assert site.apply().failed == {}
+    assert site.due() == []
+
+
+def test_a_refusal_says_what_is_done_what_is_not_and_how_to_go_on(make_site: MakeSite) -> None:
+    site = make_site("smallest")
+    site.google.state.faults = [Fault("storage", "POST", "/storage/v1/b$", 403, 1, "PERMISSION_DENIED")]
+    outcome = site.apply()
+    assert list(outcome.failed) == ["bucket/ledger"]
+    assert "403" in outcome.failed["bucket/ledger"]
+    assert "account/reconcile" in outcome.done
+    assert "job/tick" in outcome.left
+    assert site.apply().failed == {}
+    assert site.due() == []
+
+
+def test_it_waits_by_asking_for_operations_that_are_not_done(make_site: MakeSite) -> None:
+    site = make_site("standard")
+    site.google.state.polls = 2
+    assert site.apply().failed == {}
+    assert site.due() == []
+
+
+def test_a_cluster_that_failed_and_a_function_that_failed_are_told(make_site: MakeSite) -> None:
+    site = make_site("standard", applied=True)
+    cluster = site.google.state.resources[
+        "container", "projects/acme-delivery/locations/europe-west1/clusters/downwind"
+    ]
+    cluster.update(status="ERROR", statusMessage="no quota")
+    del cluster["releaseChannel"]
+    outcome = site.apply()
+    assert "no quota" in outcome.failed["cluster/autopilot"]
+
+
+def test_an_empty_secret_stops_what_needs_it_and_says_the_line(make_site: MakeSite) -> None:
+    site = make_site("standard")
+    for key in [each for each in site.google.state.resources if "github-token/versions" in each[1]]:
+        del site.google.state.resources[key]
+    outcome = site.apply()
+    assert "gcloud secrets versions add github-token --data-file=-" in outcome.failed["connection/github"]
+    site.put_secrets_in()
+    assert site.apply().failed == {}
+
+
+def test_what_holds_data_is_not_replaced_without_a_word(make_site: MakeSite) -> None:
+    site = make_site("smallest", applied=True)
+    site.google.state.resources["storage", "b/acme-small-downwind-ledger"]["location"] = "US"
+    assert site.due() == ["replace bucket/ledger"]
+    outcome = site.apply()
+    assert "apply --replace bucket/ledger" in outcome.failed["bucket/ledger"]
+    assert site.google.state.resources["storage", "b/acme-small-downwind-ledger"]["location"] == "US"
+    assert site.apply(replace=["bucket/ledger"]).failed == {}
+    assert site.due() == []
+
+
+def test_a_plan_of_all_resources_takes_few_seconds(make_site: MakeSite) -> None:
+    site = make_site("standard", applied=True)
+    begun = time.monotonic()
+    assert site.due() == []
+    print(f"plan of {len(site.plan.resources)} resources: {time.monotonic() - begun:.2f} s")
