@@ -1,5 +1,6 @@
 """Three configurations: the smallest one, the standard one, and one beside an existing cluster and Spinnaker."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,3 +55,11 @@ def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeS
     yield make
     for each in started:
         each.__exit__()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without WITH_GCLOUD=1 (scripts/test --gcloud) they are skipped, and say so."""
+    if os.environ.get("WITH_GCLOUD") != "1":
+        for item in items:
+            if item.get_closest_marker("gcloud"):
+                item.add_marker(pytest.mark.skip(reason="no line is run by gcloud without scripts/test --gcloud"))

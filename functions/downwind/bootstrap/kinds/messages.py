@@ -133,7 +133,7 @@ class Jobs(Kind):
         return (
             *("gcloud", "scheduler", "jobs", verb, "pubsub", resource.name, f"--location={self.values.region}"),
             f"--schedule={body['schedule']}",
-            f"--topic={target['topicName'].rpartition('/')[2]}",
+            f"--topic={target['topicName']}",  # its --project does not count for a bare name
             f"--message-body={b64decode(target['data']).decode()}",
             f"--time-zone={body['timeZone']}",
             f"--description={body['description']}",

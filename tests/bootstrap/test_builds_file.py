@@ -1,0 +1,57 @@
+"""Cloud Build files: this repository's and the example's, and each rule that nobody else holds."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from downwind.bootstrap.builds_file import problems
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(path for pattern in ("cloudbuild.yaml", "examples/**/cloudbuild.yaml") for path in ROOT.glob(pattern))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda each: str(each.relative_to(ROOT)))
+def test_our_own_files_are_sound(file: Path) -> None:
+    assert problems(yaml.safe_load(file.read_text())) == []
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown substitution": ({"steps": [{"name": "a", "args": ["${_TAG}"]}]}, "${_TAG} is neither given"),
+    "one in an environment": ({"steps": [{"name": "a", "env": ["A=$COMIT_SHA"]}]}, "${COMIT_SHA} is neither given"),
+    "one that nobody uses": ({"substitutions": {"_A": "1"}, "steps": [{"name": "a"}]}, "_A is used nowhere"),
+    "a name in small letters": ({"substitutions": {"_a": "1"}, "steps": [{"name": "$_a"}]}, "substitutions._a"),
+    "an id twice": ({"steps": [{"name": "a", "id": "x"}, {"name": "b", "id": "x"}]}, "steps[1].id: 'x' stands twice"),
+    "waiting for nobody": ({"steps": [{"name": "a", "waitFor": ["y"]}]}, "steps[0].waitFor"),
+    "waiting for a later one": (
+        {"steps": [{"name": "a", "waitFor": ["y"]}, {"name": "b", "id": "y"}]},
+        "no step before it is called 'y'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_one_is_found(name: str) -> None:
+    build, what = BAD[name]
+    assert any(what in each for each in problems(build)), problems(build)
+
+
+def test_what_is_right_is_left_alone() -> None:
+    build = {
+        "substitutions": {"_TAG": "${COMMIT_SHA}"},
+        "steps": [
+            {"name": "a", "id": "x", "waitFor": ["-"], "args": ["$_TAG", "$$HOME", "${PROJECT_ID}"]},
+            {"name": "b", "waitFor": ["x"]},
+        ],
+    }
+    assert problems(build) == []
+    loose = {"options": {"substitutionOption": "ALLOW_LOOSE"}, "steps": [{"name": "a", "args": ["$_ANY"]}]}
+    assert problems(loose) == []
+
+
+def test_images_can_be_asked_for_by_digest() -> None:
+    pinned = {"steps": [{"name": "python@sha256:" + "0" * 64}]}
+    assert problems(pinned, pinned=True) == []
+    (found,) = problems({"steps": [{"name": "python:3.12"}]}, pinned=True)
+    assert "not named by digest" in found
