@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.conftest import DEPLOYMENT
+from tests.application import DEPLOYMENT
 
 from downwind.adapters.memory_cluster import MemoryCluster
 from downwind.errors import TransientError
