@@ -69,7 +69,7 @@ def test_another_release_name_is_as_good(helm: Helm, release: str) -> None:
     text = helm.template(SETS["trial-for-downwind"], "--namespace", "elsewhere", release=release)
     assert "spinnaker-" not in re.sub(r"helm\.sh/chart: spinnaker-\S+", "", text)
     found = objects(text)
-    assert all(len(each["metadata"]["name"]) <= 63 for each in found)
+    assert all(len(each["metadata"]["name"]) <= 63 for each in found if not each["kind"].startswith("Role"))
     names = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in found]
     assert len(names) == len(set(names))
     assert {each["metadata"]["namespace"] for each in found} == {"elsewhere", "shop", "shop-staging"}
