@@ -201,12 +201,14 @@ def test_a_judgment_is_answered_once(gate: AnyGate, word: str, status: str) -> N
 
 
 def test_pause_holds_and_resume_goes_on(gate: AnyGate) -> None:
-    config = gate.save("pause", {**WAIT, "waitTime": 2}, AFTER)
+    config = gate.save("pause", JUDGE, AFTER)
     started = gate.pipelines.start(config, {})
-    gate.until(started, lambda found: found.status == "RUNNING")
+    gate.until(started, lambda found: found.judgment is not None)
     gate.spinnaker.control(started, "pause")
     gate.until(started, lambda found: found.status == "PAUSED")
     gate.spinnaker.control(started, "resume")
+    waiting = gate.until(started, lambda found: found.status == "RUNNING" and found.judgment is not None)
+    gate.pipelines.judge(waiting, "continue")
     assert gate.ended(started).status == "SUCCEEDED"
 
 

@@ -211,11 +211,12 @@ def test_a_stage_at_work_begins_again_after_a_restart_of_spinnaker(lab: Any) -> 
 
 
 def test_a_paused_run_does_nothing_until_it_is_resumed(lab: Any) -> None:
-    lab.save({"type": "wait", "refId": "1", "waitTime": 0.05})
+    lab.save({"type": "manualJudgment", "refId": "1"})
     started = lab.start()
-    lab.until(started, lambda found: found.status == "RUNNING")
+    lab.judged_at(started)
     lab.call("PUT", f"/pipelines/{started}/pause")
     paused = lab.execution(started)
     assert (paused["status"], paused["stages"][0]["status"], paused["paused"]["paused"]) == ("PAUSED", "PAUSED", True)
     lab.call("PUT", f"/pipelines/{started}/resume")
+    lab.judge(started, "continue")
     assert lab.ended(started)["status"] == "SUCCEEDED"
