@@ -35,7 +35,8 @@ def stall(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "examples" / "shop", folder)
     base = folder / "deploy" / "base"
     (folder / "deploy" / "staging").rename(base)
-    shutil.rmtree(folder / "deploy" / "production")
+    for gone in ("deploy/production", "deploy/production-canary", "pipelines"):
+        shutil.rmtree(folder / gone)
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
