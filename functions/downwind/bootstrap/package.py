@@ -11,8 +11,16 @@ from downwind.shipped import shipped
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def read_package(file: Path | None) -> bytes:
-    """The zip that was given, or the one of this checkout."""
+def read_package(file: Path | None, *, offline: bool = False) -> bytes:
+    """The zip that was given; else the newest that scripts/package made in this checkout. `offline`: where there is none, the
+    source alone, without the engines, so that a plan can be shown."""
+    if file is None:
+        made = shipped("functions/main.py").parent.parent.glob("dist/*.zip")
+        file = max(made, key=lambda each: each.stat().st_mtime, default=None)
+    if file is None and not offline:
+        raise Refused(
+            "there is no package of the functions", fix="make it with scripts/package, or give it: --package FILE"
+        )
     if file is not None:
         try:
             return file.read_bytes()

@@ -19,6 +19,7 @@ from downwind.model.fields import Invalid
 
 COMMANDS = {
     "init": ("downwind.cli.bootstrap_command:init_command", "Write a commented configuration."),
+    "doctor": ("downwind.cli.bootstrap_doctor:doctor_command", "Is this machine and this project fit?"),
     "plan": ("downwind.cli.bootstrap_command:plan_command", "Say what is missing, and the line that makes it."),
     "apply": ("downwind.cli.bootstrap_apply:apply_command", "Do it: stopped anywhere, it goes on where it was."),
     "destroy": ("downwind.cli.bootstrap_apply:destroy_command", "Take away what this installation made."),
@@ -122,7 +123,7 @@ def plan_command(
       downwind bootstrap plan --out plan.json
       downwind bootstrap plan --offline --shell > install.sh
     """
-    place = Place(config_file, package_file)
+    place = Place(config_file, package_file, offline)
     plan = place.plan
     steps = plan.offline() if offline else steps_now(plan, place.cloud)
     endpoints = {} if offline else place.cloud.endpoints

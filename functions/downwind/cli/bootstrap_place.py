@@ -36,7 +36,7 @@ package_option = click.option(
     "--package",
     "package_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The zip of the functions' source. [default: made of this checkout]",
+    help="The zip of the functions' source. [default: the newest of scripts/package]",
 )
 
 
@@ -46,6 +46,7 @@ class Place:
 
     config_file: Path
     package_file: Path | None = None
+    offline: bool = False
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -67,7 +68,7 @@ class Place:
 
     @cached_property
     def package(self) -> bytes:
-        return read_package(self.package_file)
+        return read_package(self.package_file, offline=self.offline)
 
     @cached_property
     def plan(self) -> Plan:

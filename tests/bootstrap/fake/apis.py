@@ -18,7 +18,7 @@ def route(state: State, api: str, method: str, path: str, query: dict[str, str],
         if fault.times > 0 and fault.api == api and fault.method == method and re.search(fault.path, path):
             fault.times -= 1
             raise Answer(fault.status, fault.reason, "injected")
-    if state.strict and api not in {"serviceusage", "cloudresourcemanager", "upload"}:
+    if state.strict and api not in {"serviceusage", "cloudresourcemanager", "cloudbilling", "upload"}:
         service = f"{api}.googleapis.com"
         if service not in state.services:
             raise Answer(
@@ -49,7 +49,19 @@ def serviceusage(state: State, method: str, path: str, _query: dict[str, str], b
     return None
 
 
-def cloudresourcemanager(_state: State, method: str, path: str, _query: dict[str, str], _body: Any) -> Json:
+def cloudbilling(state: State, _method: str, _path: str, _query: dict[str, str], _body: Any) -> Json:
+    return {"billingEnabled": "billing" not in state.lacking}
+
+
+def cloudresourcemanager(state: State, method: str, path: str, _query: dict[str, str], body: Any) -> Json:
+    if path.endswith(":testIamPermissions"):
+        return {"permissions": [each for each in body["permissions"] if each not in state.lacking]}
+    if path.endswith(":getEffectiveOrgPolicy"):
+        restricted = body["constraint"] in state.lacking
+        return {
+            "constraint": body["constraint"],
+            "listPolicy": {"allowedValues": ["C01"]} if restricted else {"allValues": "ALLOW"},
+        }
     one = re.fullmatch(r"/v\d/projects/([^/:]+)", path)
     if method == "GET" and one:
         number = NUMBERS.get(one[1])
@@ -134,6 +146,7 @@ def secret_text(state: State, name: str) -> str:
 SPECIAL: Mapping[str, Special] = {
     "serviceusage": serviceusage,
     "cloudresourcemanager": cloudresourcemanager,
+    "cloudbilling": cloudbilling,
     "iam": iam,
     "pubsub": pubsub,
     "secretmanager": secretmanager,

@@ -14,7 +14,16 @@ from tests.bootstrap.fake.compute import DOMAIN
 from tests.bootstrap.fake.state import Answer, State
 
 APIS = (
-    *("artifactregistry", "cloudbuild", "cloudfunctions", "cloudresourcemanager", "cloudscheduler", "container", "iam"),
+    *(
+        "artifactregistry",
+        "cloudbilling",
+        "cloudbuild",
+        "cloudfunctions",
+        "cloudresourcemanager",
+        "cloudscheduler",
+        "container",
+        "iam",
+    ),
     *(
         "iamcredentials",
         "logging",

@@ -56,6 +56,8 @@ class State:
     operations: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     services: set[str] = field(default_factory=set)
     agents: set[str] = field(default_factory=set)
+    lacking: set[str] = field(default_factory=set)
+    """Rights that the caller has not, organisation policies that restrict, `billing` where that is off."""
     faults: list[Fault] = field(default_factory=list)
     log: list[dict[str, Json]] = field(default_factory=list)
     ids: Any = field(default_factory=lambda: itertools.count(1))
