@@ -338,9 +338,9 @@ MUTANTS = (
     ),
     Mutant(
         name="announced before it was published",
-        path=P + "effects.py",
-        old="            if announce.publish(self.world.publisher, step.type, step.fact)\n",
-        new="            if announce.publish(self.world.publisher, step.type, step.fact) or True\n",
+        path=P + "announce.py",
+        old="        if publish(publisher, step.type, step.fact)\n",
+        new="        if publish(publisher, step.type, step.fact) or True\n",
     ),
     # holds and notices
     Mutant(

@@ -1,9 +1,13 @@
 """CloudEvents on the topic `deliveries`, one for each fact that others want to hear of; the id is the fact's name."""
 
+from collections.abc import Sequence
+
 from downwind import logs
 from downwind.errors import DownwindError
 from downwind.ports import Publisher
-from downwind.reconcile.facts import Fact
+from downwind.reconcile import names
+from downwind.reconcile.facts import Fact, NewFact
+from downwind.reconcile.steps import Announce
 
 SOURCE = "//downwind.dev"
 TOPIC = "deliveries"
@@ -30,6 +34,15 @@ def publish(publisher: Publisher, event_type: str, fact: Fact) -> bool:
         logs.warning(f"announcement of {fact.name} was not taken: {error}")
         return False
     return True
+
+
+def publish_all(publisher: Publisher, steps: Sequence[Announce]) -> list[NewFact]:
+    """What is to be written beside the facts that could be published."""
+    return [
+        NewFact(name=names.announced(step.fact.name), body={"kind": "announced", "type": step.type})
+        for step in steps
+        if publish(publisher, step.type, step.fact)
+    ]
 
 
 def _subject(fact: Fact) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from downwind.errors import DownwindError, Refused, TransientError
+from downwind.errors import DownwindError, Refused
 from downwind.model.catalog import Environment, Registered
 from downwind.perform import (
     announce,
@@ -103,12 +103,7 @@ class Effects:
 
     def announce(self, steps: Sequence[Announce]) -> None:
         """Publish first, then say so: a repeat has the same id, so receivers drop it."""
-        done = [
-            NewFact(name=names.announced(step.fact.name), body={"kind": "announced", "type": step.type})
-            for step in steps
-            if announce.publish(self.world.publisher, step.type, step.fact)
-        ]
-        self._create(*done)
+        self._create(*announce.publish_all(self.world.publisher, steps))
 
     def _create(self, *facts: NewFact) -> list[bool]:
         releases = markers.announced_releases(facts)
@@ -127,13 +122,7 @@ class Effects:
         return self._moment.now(self.world)
 
     def _append(self, step: Append) -> None:
-        entry = step.entry
-        if step.manifests is not None:
-            address, ref, credentials = step.manifests
-            tip = self.world.repository.tips(address, credentials).get(ref)
-            if tip is None:
-                raise TransientError(f"{address} has no {ref} to take manifests from")
-            entry = NewFact(name=entry.name, body={**entry.body, "manifests_commit": tip.commit})
+        entry = order_effects.entry_of(self.world, step)
         self._create(entry)
         if entry.body.get("verb") not in RELEASES:
             # What an order is about may have been claimed since it was read.

@@ -1,13 +1,13 @@
-"""Effects of operators' orders alone: looking whether an old bundle's images are there, and answering a judgment."""
+"""Effects around the log: an entry as it is to be written, whether an old bundle's images are there, a judgment's answer."""
 
 from downwind import logs
-from downwind.errors import DownwindError
+from downwind.errors import DownwindError, TransientError
 from downwind.model.catalog import Registered
 from downwind.perform import bundles, ledger
 from downwind.perform.world import World
 from downwind.reconcile import names
 from downwind.reconcile.facts import NewFact, Snapshot
-from downwind.reconcile.steps import Judge, Verify
+from downwind.reconcile.steps import Append, Judge, Verify
 
 
 def verify(world: World, registered: Registered, snapshot: Snapshot, step: Verify) -> None:
@@ -57,3 +57,14 @@ def judge(world: World, registered: Registered, snapshot: Snapshot, step: Judge)
 
 def _refusal(order: str, environment: str, reason: str) -> NewFact:
     return NewFact(name=order + "refused", body={"kind": "refused", "environment": environment, "reason": reason})
+
+
+def entry_of(world: World, step: Append) -> NewFact:
+    """The entry to write; where its manifests stand in another repository, with the commit that their ref has now."""
+    if step.manifests is None:
+        return step.entry
+    address, ref, credentials = step.manifests
+    tip = world.repository.tips(address, credentials).get(ref)
+    if tip is None:
+        raise TransientError(f"{address} has no {ref} to take manifests from")
+    return NewFact(name=step.entry.name, body={**step.entry.body, "manifests_commit": tip.commit})
