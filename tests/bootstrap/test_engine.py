@@ -49,7 +49,7 @@ def test_killed_after_each_write_another_run_ends_the_same(make_site: MakeSite, 
     assert site.due() == []
 
 
-@pytest.mark.parametrize("at", [9, 33, 57, *(pytest.param(each, marks=pytest.mark.long) for each in range(2, 56, 5))])
+@pytest.mark.parametrize("at", [33, *(pytest.param(each, marks=pytest.mark.long) for each in range(2, 56, 5))])
 def test_killed_once_anywhere_nothing_is_made_twice(make_site: MakeSite, at: int) -> None:
     site = make_site("smallest")
     with pytest.raises(Killed):
@@ -67,7 +67,9 @@ def test_killed_once_anywhere_nothing_is_made_twice(make_site: MakeSite, at: int
     assert site.due() == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", ["standard", *(pytest.param(each, marks=pytest.mark.long) for each in ("smallest", "existing"))]
+)
 def test_destroyed_with_its_data_nothing_is_left_and_all_is_to_be_created(make_site: MakeSite, name: str) -> None:
     site = make_site(name, applied=True)
     site.destroy(with_data=True)
@@ -215,7 +217,7 @@ def test_rights_of_ours_that_nobody_planned_and_of_everybody_go_and_others_stay(
     assert "allUsers" not in {member for _, member in held}
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [503, *(pytest.param(each, marks=pytest.mark.long) for each in (429, 500))])
 def test_what_passes_is_tried_again(make_site: MakeSite, status: int) -> None:
     site = make_site("smallest")
     site.google.state.faults = [

@@ -12,6 +12,7 @@ from tests.bootstrap.conftest import NAMES, make_plan
 from tests.bootstrap.fake.server import FakeGoogle
 from tests.bootstrap.fake.state import State
 from tests.bootstrap.site import MakeSite, Site
+from tests.bootstrap.test_builds_file import FILES, ROOT
 
 from downwind.bootstrap.apply import Applying, steps_now
 from downwind.bootstrap.cloud import Cloud
@@ -135,6 +136,22 @@ def test_a_plan_is_at_least_twenty_times_faster_than_describing_one_by_one(make_
     assert described / planned >= 20
 
 
+@pytest.mark.parametrize("created", ["autopilot", "standard"])
+def test_gcloud_asks_for_the_very_cluster_that_we_do(tmp_path: Path, created: str) -> None:
+    sizes = {"machine": "e2-standard-4", "minNodes": 1, "maxNodes": 3}
+    plan = make_plan("standard", cluster={"create": created, "name": "downwind", "location": None, **sizes})
+    (write,) = next(each for each in plan.offline() if each.resource.kind == "cluster").writes
+    assert write.command is not None
+    google, environment = lenient(tmp_path)
+    with google:
+        subprocess.run(write.command, env=environment, capture_output=True, timeout=120, check=True)
+    (sent,) = [
+        each["body"] for each in google.state.log if each["method"] == "POST" and each["path"].endswith("/clusters")
+    ]
+    assert sent == write.request.body
+    assert google.escaped == []
+
+
 def test_what_gcloud_refuses_is_told_with_its_own_words(make_site: MakeSite) -> None:
     from downwind.bootstrap.cloud import Conflict
 
@@ -176,3 +193,24 @@ def test_no_line_of_any_plan_names_a_flag_that_gcloud_lacks(tmp_path: Path) -> N
             assert "unrecognized arguments" not in done.stderr
         assert google.escaped == []
     assert len(lines) == 6
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda each: str(each.relative_to(ROOT)))
+def test_gclouds_parser_takes_our_build_files(tmp_path: Path, file: Path) -> None:
+    google, environment = lenient(tmp_path)
+    with google:
+        done = submit(file, environment)
+        assert done.returncode == 0, done.stderr
+        assert google.escaped == []
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(file.read_text().replace("steps:", "stepz:", 1))
+    with lenient(tmp_path)[0] as other:
+        refused = submit(bad, {**environment, **other.environment(tmp_path)})
+        assert refused.returncode == 1
+        assert "unused" in refused.stderr
+        assert other.state.log == []
+
+
+def submit(file: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = ("gcloud", "builds", "submit", "--no-source", f"--config={file}", "--async", "--project=demo-proj")
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)

@@ -113,7 +113,7 @@ def test_5_a_policy_that_was_not_read_is_never_sent(make_site: MakeSite) -> None
         site.cloud().send(policy.writes[0].request)
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, pytest.param(503, marks=pytest.mark.long)])
 def test_6_what_gcloud_does_not_repeat_we_do(make_site: MakeSite, status: int) -> None:
     site = make_site("smallest")
     site.google.state.faults = [Fault("pubsub", "PUT", "topics/", status, 3)]

@@ -36,6 +36,8 @@ class Clusters(Kind):
         body: dict[str, Any] = dict(self.wanted(resource))
         pool = body["nodePools"][0]
         account = pool["config"]["serviceAccount"]
+        # gcloud's --labels goes to the nodes' machines as well.
+        body["nodePools"] = [{**pool, "config": {**pool["config"], "resourceLabels": body["resourceLabels"]}}]
         common = (
             f"--location={self.values.location}",
             "--release-channel=regular",
