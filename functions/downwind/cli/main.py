@@ -36,7 +36,7 @@ COMMANDS = {
     ),
     "bootstrap": (
         "downwind.cli.bootstrap_command:bootstrap_group",
-        "Install in Google Cloud: plan, apply, verify, destroy.",
+        "Install in Google Cloud: init, doctor, plan, apply, destroy.",
     ),
     "ledger": ("downwind.cli.ledger_command:ledger_group", "What to do when the ledger was lost."),
     "engines": ("downwind.cli.engines_command:engines_group", "Kustomize and Helm for this machine."),
