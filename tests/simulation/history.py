@@ -344,12 +344,15 @@ class History:
     def _resume_all(self) -> None:
         """In the end nobody holds anything."""
         for environment in (None, *self.kind.environments):
-            while is_held(self, environment):
+            for _ in range(20):
+                if not is_held(self, environment):
+                    break
                 sent = self.operators.order("resume", environment)
                 while sent.ended is None or self.scheduler.workers:
                     moment = self.scheduler.next_at
                     assert moment is not None, "an order is not answered"
                     self.scheduler.run(moment)
+            assert not is_held(self, environment), "orders to resume come to nothing"
 
     def _lose_marker(self) -> None:
         """A life cycle rule, or a hand that slipped."""

@@ -72,12 +72,6 @@ MUTANTS = (
         old="    if all(wait.closed for wait in due.waits) and not due.steps and not unheard and not effects.doubtful:",
         new="    if all(wait.closed for wait in due.waits) and not unheard and not effects.doubtful:",
     ),
-    Mutant(
-        name="an execution that Gate was silent about is forgotten",
-        path=P + "reconciler.py",
-        old="    unheard = hints.executions - frozenset(snapshot.executions) - snapshot.gone",
-        new="    unheard: frozenset[str] = frozenset()",
-    ),
     # the tick
     Mutant(
         name="no tick",
