@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from downwind.render.serialise import split
+
 PATH = 'manifests: {path: "deploy/{environment}"}'
 PARTS = "manifests: {parts: {canary: deploy/canary, full: deploy/production}}"
 PIPELINE = "pipeline: {application: shop, name: deploy-production}"
@@ -111,3 +113,30 @@ def test_who_goes_over_to_parts_can_not_go_back_to_one_manifest(shop: Any) -> No
     shop.order("rollback", "production", why="errors")
     assert len(shop.executions("production")) == 2
     assert shop.outcomes("production")[-1] == (3, "failed")
+
+
+def test_people_find_each_object_as_a_file_of_its_own_beside_the_parts(canary: Canary) -> None:
+    canary.release()
+    bundles = canary.shop.memory.bundles
+    (index,) = (each for each in bundles.list("shop/production/") if each.name.endswith("/index.json"))
+    prefix = index.name.removesuffix("index.json")
+    assert [each.name.removeprefix(prefix) for each in bundles.list(prefix)] == [
+        "canary.yaml",
+        "full.yaml",
+        "index.json",
+        "objects/canary/0001-deployment-shop-canary.json",
+        "objects/full/0001-deployment-shop.json",
+    ]
+    text = bundles.read(f"{prefix}objects/full/0001-deployment-shop.json").data
+    assert [json.loads(text)] == split(bundles.read(f"{prefix}full.yaml").data)
+    assert json.loads(bundles.read(index.name).data)["object_files"] is True
+
+
+def test_a_bundle_of_many_objects_has_no_files_for_them_and_says_so(shop: Any) -> None:
+    maps = "".join(f"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m{n}}}\n" for n in range(200))
+    shop.build(shop.push(**{"deploy/staging/maps.yaml": maps.encode()}))
+    found = [each.name for each in shop.memory.bundles.list("shop/staging/")]
+    (index,) = (name for name in found if name.endswith("/index.json"))
+    assert not [name for name in found if "/objects/" in name]
+    body = json.loads(shop.memory.bundles.read(index).data)
+    assert (body["object_files"], len(body["parts"]["manifests"]["objects"])) == (False, 201)

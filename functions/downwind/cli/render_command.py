@@ -169,17 +169,15 @@ def _show(parts: Mapping[str, Bundle], output: str, to: Path | None) -> None:
 
 
 def _write(parts: Mapping[str, Bundle], to: Path) -> None:
-    """`<part>/<number>-<kind>-<name>.json`: in the bundle's order, and a number that keeps two of a kind and name apart."""
-    from downwind.render.serialise import split
+    """`<part>/<file of one object>`, as in the bucket."""
+    from downwind.render.object_files import object_files
 
     try:
         to.mkdir(parents=True)
         for part, each in sorted(parts.items()):
             (to / part).mkdir()
-            for number, value in enumerate(split(each.documents), 1):
-                name = re.sub(r"[^a-z0-9.-]", "-", f"{value['kind']}-{value['metadata']['name']}".lower())[:200]
-                text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-                (to / part / f"{number:04d}-{name}.json").write_text(text, encoding="utf-8")
+            for name, data in object_files(each).items():
+                (to / part / name).write_bytes(data)
     except OSError as error:
         raise Refused(f"{to} cannot be written: {error.strerror}", fix="name a folder that is not there yet") from error
     click.echo(f"{sum(len(each.objects) for each in parts.values())} objects in {to}")

@@ -15,6 +15,7 @@ from downwind.reconcile.stamp import stamp
 from downwind.reconcile.steps import RenderBundle, TriggerRollout
 from downwind.render.bundle import BundleSet, ReleaseFacts, identities, make_bundle
 from downwind.render.engine import EngineUsed, read_objects
+from downwind.render.object_files import MOST, object_files
 from downwind.render.tree import FileTree
 
 YAML = "application/yaml"
@@ -85,8 +86,10 @@ def render(world: World, registered: Registered, environment: Environment, step:
     point: nobody reads a bundle that no fact names."""
     made = make(world, registered, environment, step.commit, step.manifests_commit, step.images)
     prefix = names.bundle(registered.application.name, environment.name, made.bundle.digest)
+    own_files = sum(len(each.objects) for each in made.bundle.parts.values()) <= MOST
     index = {
         "v": 2,
+        "object_files": own_files,
         "parts": {
             part: {
                 "sha256": each.digest,
@@ -99,6 +102,12 @@ def render(world: World, registered: Registered, environment: Environment, step:
     new = [
         NewObject(name=f"{prefix}{part}.yaml", data=data, content_type=YAML) for part, data in made.documents.items()
     ]
+    if own_files:
+        new += [
+            NewObject(name=f"{prefix}objects/{part}/{name}", data=data)
+            for part, each in sorted(made.bundle.parts.items())
+            for name, data in object_files(each).items()
+        ]
     world.bundles.create_all(
         [*new, NewObject(name=f"{prefix}index.json", data=json.dumps(index, sort_keys=True).encode())]
     )
