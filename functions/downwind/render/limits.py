@@ -13,7 +13,7 @@ class Limits:
 
     bytes_in: int = 1024 * 1024
     bytes_out: int = 8 * 1024 * 1024
-    values: int = 40_000
+    values: int = 32_000
     depth: int = 64
     documents: int = 2_000
     aliases: int = 100

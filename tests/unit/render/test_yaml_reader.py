@@ -162,10 +162,10 @@ DOUBLING = "a0: &a0 [xxxxxxxxxxxxxxxx, xxxxxxxxxxxxxxxx]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (NESTED_MERGES, "more than 40000 values"),
-        (DOUBLING, "more than 40000 values"),
+        (NESTED_MERGES, "more than 32000 values"),
+        (DOUBLING, "more than 32000 values"),
         (f"a: &a {'x' * 100_000}\nb: [{', '.join(['*a'] * 100)}]", "aliases make more than 8388608 bytes"),
-        ("a:\n" + "- 1\n" * 40_000, "more than 40000 values"),
+        ("a:\n" + "- 1\n" * 32_000, "more than 32000 values"),
         ("".join(f"%TAG !t{n}! tag:x,2000:{n}\n" for n in range(18)) + "---\na: 1", "more than 16 lines begin with %"),
         ("a: &a x\nb: [" + "*a, " * 101 + "]", "more than 100 aliases"),
         ("".join(f"k{n}: {{<<: {{a: 1}}}}\n" for n in range(17)), "more than 16 merge keys"),
