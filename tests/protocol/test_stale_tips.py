@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from downwind.errors import TransientError
+
 REPOSITORY = "https://github.com/acme/shop.git"
 
 
@@ -45,6 +47,26 @@ def test_a_push_that_was_told_of_and_is_not_shown_yet_is_waited_for(shop: Any) -
     before, second = shop.commit()
     shop.memory.repository.lag(REPOSITORY, 1)
     shop.announce(before, second)
+    shop.memory.repository.lag(REPOSITORY, 0)
+    shop.tick()
+    assert shop.log("staging") == [first, second]
+
+
+def test_a_push_whose_entry_could_not_be_written_is_not_forgotten_when_the_host_lags_then(shop: Any) -> None:
+    """The tick takes the push's marker away; what it leaves open must name the commit too. Found by the simulator."""
+    first = shop.push()
+    before, second = shop.commit()
+
+    def busy(method: str, name: str) -> None:
+        if method == "create" and "/log/" in name:
+            raise TransientError("503")
+
+    shop.memory.ledger.fail = busy
+    shop.announce(before, second)
+    shop.tick()
+    shop.memory.ledger.fail = None
+    shop.memory.repository.lag(REPOSITORY, 1)
+    shop.tick()
     shop.memory.repository.lag(REPOSITORY, 0)
     shop.tick()
     assert shop.log("staging") == [first, second]

@@ -48,7 +48,9 @@ def admit_tip(
     _await_push(application, environment, ref, records, snapshot, collector, now, timing, coming)
     if tip is None or still:
         return
-    kept, collector.open = collector.open, collector.open | Hints(refs=frozenset({ref}))
+    # The push that told of it too: where the entry can't be written now, the host may answer the next tick from before.
+    told = snapshot.hints.commits & {tip.object}
+    kept, collector.open = collector.open, collector.open | Hints(refs=frozenset({ref}), commits=told)
     via = _link(application, ref, tip, records, snapshot)
     if via is None:
         if snapshot.tick is None:

@@ -14,6 +14,14 @@ from downwind.reconcile.log import LogEntry, read_log
 from downwind.reconcile.rollouts import Rollout, read_rollouts
 from downwind.reconcile.words import short
 
+_PHASES = ("blocked", "started", "ended")
+
+
+def rank(phase: str) -> tuple[int, int]:
+    """Of two phases of one rollout the later is the greater."""
+    word, _, attempt = phase.partition("-")
+    return int(attempt or 0), _PHASES.index(word)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
@@ -91,7 +99,7 @@ def left_over(channel: Channel, told: Mapping[tuple[int, str], Told], known: Con
     for (n, name), each in sorted(told.items(), reverse=True):
         if name != channel.name or n in known or not each.claims:
             continue
-        newest = max(each.claims.values(), key=lambda claim: claim.created)
+        newest = max(each.claims.values(), key=lambda claim: (rank(claim.body["phase"]), claim.created))
         phase = newest.body["phase"]
         if not each.settled(phase):
             since = each.claims[phase, 1].created

@@ -15,7 +15,7 @@ from downwind.model.channels import Channel, CommitStatus
 from downwind.model.notice import FAILURES
 from downwind.reconcile import names
 from downwind.reconcile.facts import Fact, Snapshot
-from downwind.reconcile.news import News, Told, left_over, listed, read_news, read_told
+from downwind.reconcile.news import News, Told, left_over, listed, rank, read_news, read_told
 from downwind.reconcile.steps import Collector, Notify
 from downwind.timing import Timing
 
@@ -41,7 +41,7 @@ def collect(registered: Registered, snapshot: Snapshot, now: datetime, timing: T
             heard = [each for each in news if _concerns(registered, channel, each)]
             heard += left_over(channel, told, {each.n for each in news})
             for each in heard:
-                if not _overtaken(channel, each, heard):
+                if not _overtaken(channel, each, heard, found):
                     delivery = _Delivery(
                         registered=registered, environment=environment, channel=channel, news=each, told=told
                     )
@@ -60,11 +60,22 @@ def _concerns(registered: Registered, channel: Channel, news: News) -> bool:
     return channel.when != "failed"
 
 
-def _overtaken(channel: Channel, news: News, all_news: list[News]) -> bool:
-    """A commit has one status for each environment: the newest rollout of the commit has it."""
-    return isinstance(channel.target, CommitStatus) and any(
-        other.n > news.n and other.commit == news.commit for other in all_news
-    )
+def _overtaken(channel: Channel, news: News, all_news: list[News], told: Mapping[tuple[int, str], Told]) -> bool:
+    """Is there something newer to say in the same place? A commit has one status for each environment: the newest rollout of
+    the commit has it. What was told counts too: it may be newer than the rollouts that this worker has read."""
+    own = told.get((news.n, channel.name), Told())
+    if any(rank(phase) > rank(news.phase) for phase, _ in own.claims):
+        return True
+    if not isinstance(channel.target, CommitStatus):
+        return False
+    newer = {other.n for other in all_news if other.commit == news.commit}
+    newer |= {
+        n
+        for (n, name), each in told.items()
+        for claim in each.claims.values()
+        if name == channel.name and (claim.body.get("fields") or {}).get("commit") == news.commit
+    }
+    return max(newer) > news.n
 
 
 def _same_place(channel: Channel, news: News, all_news: list[News]) -> list[int]:

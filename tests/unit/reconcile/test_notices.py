@@ -268,6 +268,22 @@ def test_the_newest_rollout_of_a_commit_has_its_status(told: Any) -> None:
     assert [n for n, *_ in due(told)] == [3, 2, 1], "a chat has one message for each"
 
 
+def test_a_worker_that_read_the_rollouts_before_the_end_does_not_go_back_to_the_start(told: Any) -> None:
+    """It stalled between its two lists: the notices are newer than the rollouts. Found by the simulator."""
+    told.notice(1, "ended.claim.1", "notice-claim", epoch=1, state="succeeded", fields={"commit": A})
+    told.notice(1, "ended.sent", "notice-sent", epoch=1, receipt="17.1")
+    assert due(told) == []
+
+
+def test_a_status_is_not_taken_from_a_newer_rollout_that_this_worker_has_not_read(told: Any) -> None:
+    told.channel(STATUS)
+    told.notice(2, "started.claim.1", "notice-claim", epoch=1, fields={"commit": B})
+    assert due(told) == [(1, "started", "started", 1)], "another commit has a status of its own"
+    told.notice(3, "started.claim.1", "notice-claim", epoch=1, fields={"commit": A})
+    told.notice(3, "started.sent", "notice-sent", epoch=1, receipt="17.1")
+    assert due(told) == []
+
+
 def test_what_is_known_of_a_message_when_it_is_decided(told: Any) -> None:
     """What comes after that, before it is sent, is another's."""
     told.channel(STATUS)
