@@ -8,7 +8,7 @@ from typing import Any
 
 from downwind.errors import DownwindError
 from downwind.model.catalog import Environment, Registered
-from downwind.perform import ledger
+from downwind.perform import ledger, verification
 from downwind.perform.world import World
 from downwind.reconcile import names, words
 from downwind.reconcile.due import next_steps
@@ -71,8 +71,7 @@ class EnvironmentStanding:
         """What is not live (yet), in the order in which people ask: what runs, what goes, what waits, what is blocked, what
         ended badly after all that is live; and what still runs although something newer is live."""
         live = self.live.n if self.live else 0
-        order = {"due": 0, "waiting": 1}
-        going = sorted(self.next, key=lambda each: (order.get(each.state, 2), -each.n))
+        going = sorted(self.next, key=lambda each: ({"due": 0, "waiting": 1}.get(each.state, 2), -each.n))
         ended = (self.last,) if self.last else ()
         late = [each for each in self.running if each.n < live]
         return (*(each for each in self.running if each.n > live), *going, *ended, *late)
@@ -137,7 +136,8 @@ def decide(world: World, found: View, now: datetime) -> Due:
     first = next_steps(found.registered, found.snapshot, now, world.timing)
     after = next_steps(found.registered, found.snapshot, now, world.timing, first.steps)
     steps = (*first.steps, *(step for step in after.steps if step not in first.steps))
-    return Due(steps=steps, waits=tuple(dict.fromkeys((*first.waits, *after.waits))))
+    asked = verification.waits(world, found.registered.application, steps)
+    return Due(steps=steps, waits=tuple(dict.fromkeys((*first.waits, *after.waits, *asked))))
 
 
 def load(world: World, found: View) -> None:

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from downwind.errors import Refused, TransientError
+from downwind.errors import DownwindError, Refused, TransientError
 from downwind.events.cloud_build import read_build
 from downwind.model.catalog import Application, Registered
 from downwind.model.event import Build
 from downwind.model.patterns import repository_key
 from downwind.perform.world import World
 from downwind.ports import Trigger
-from downwind.reconcile.steps import RenderBundle
+from downwind.reconcile.steps import RenderBundle, Step, Wait
 
 _FIX = "order a deploy of a release that was built as `verify` in the catalog says, or change that"
 
@@ -93,7 +93,7 @@ def _not_attested(world: World, application: Application, step: RenderBundle) ->
         statements = world.attestations.provenance(name, digest)
         if not statements:
             # It is written after the image: what has none yet may have one on the next tick.
-            raise TransientError(f"nobody has attested yet how {name}@{digest} was built")
+            raise TransientError(_nobody_yet(name, digest))
         good = any(
             (not builders or each.builder in builders)
             and any(_own(application, repository) and commit == step.commit for repository, commit in each.sources)
@@ -106,6 +106,32 @@ def _not_attested(world: World, application: Application, step: RenderBundle) ->
             )
             wrong.append(f"{name}@{digest} was built by {said} (verify.provenance)")
     return wrong
+
+
+def waits(world: World, application: Application, steps: Sequence[Step]) -> list[Wait]:
+    """For people: what each release among `steps` waits for before it is rendered, since no fact says so. Attestations are
+    looked for anew; whoever keeps them and is silent is waited for too."""
+    if application.verify is None or application.verify.provenance != "attestation":
+        return []
+    found = {}
+    for step in steps:
+        if isinstance(step, RenderBundle) and step.commit not in found:
+            found[step.commit] = _awaited(world, step)
+    return [Wait(what=what, commit=commit) for commit, what in found.items() if what is not None]
+
+
+def _awaited(world: World, step: RenderBundle) -> str | None:
+    for name, digest in step.images.items():
+        try:
+            if not world.attestations.provenance(name, digest):
+                return f"an attestation: {_nobody_yet(name, digest)} (verify.provenance)"
+        except DownwindError as error:
+            return f"attestations, which could not be asked for from here: {error}"
+    return None
+
+
+def _nobody_yet(name: str, digest: str) -> str:
+    return f"nobody has attested yet how {name}@{digest} was built"
 
 
 def _own(application: Application, repository: str | None) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.application import IMAGE, REPOSITORY, digest_for
 
 from downwind.errors import TransientError
 from downwind.perform.everything import hold_everything
@@ -295,3 +296,20 @@ def test_only_unreadable_files_are_no_empty_catalog(cli: Any, memory: Any) -> No
             False,
             False,
         )
+
+
+def test_a_release_without_attestation_says_what_it_waits_for(cli: Any, shop: Any) -> None:
+    shop.apply(shop.catalog.replace("\nenvironments:", "\nverify: {provenance: attestation}\nenvironments:"))
+    commit = shop.push()
+    shop.build(commit)
+    waits = f"an attestation: nobody has attested yet how {IMAGE}@{digest_for(commit)} was built (verify.provenance)"
+    (entry,) = place(cli, "staging")["next"]
+    assert (entry["state"], entry["waits"]) == ("waiting", [waits])
+    (line,) = [each for each in cli.json("why", commit)["chains"][0]["steps"] if each["step"] == "waits"]
+    assert line["text"] == f"staging 1 waits for {waits}"
+    assert waits in json.dumps(cli.json("queue"))
+    shop.memory.attestations.fail(TransientError("Artifact Analysis is silent"))
+    (entry,) = place(cli, "staging")["next"]
+    assert entry["waits"] == ["attestations, which could not be asked for from here: Artifact Analysis is silent"]
+    shop.memory.attestations.attest(IMAGE, digest_for(commit), "https://builder.example", (REPOSITORY, commit))
+    assert place(cli, "staging")["next"][0]["state"] == "due"
