@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from downwind.errors import Refused
-from downwind.render.addresses import local_directory, local_file
+from downwind.render.addresses import local_directory, local_file, refuse_as_path
 from downwind.render.engine import KUSTOMIZATIONS
 from downwind.render.remote import MOUNTS, MountedTree, Trees, mount_of
 from downwind.render.tree import TREE_LIMITS, FileTree, TreeLimits, TreeReader
@@ -24,7 +24,8 @@ _FIELDS = frozenset(
     crds bases configMapGenerator secretGenerator generatorOptions configurations generators transformers validators
     buildMetadata inventory""".split()  # noqa: SIM905 - as a list it is sixty lines
 )
-_NAMING = {name.lower(): name for name in ("path", "paths", "files", "envs", "env", "patch", "patches")}
+_NAMING = {name.lower(): name for name in "path paths files envs env patch patches replacements".split()}  # noqa: SIM905
+_OF_PLUGINS = frozenset({"apiVersion", "kind", "metadata", "resources", "bases"})
 _FUNCTIONS = ("config.kubernetes.io/function", "config.k8s.io/function")
 _MOST_ROOTS = 500
 
@@ -96,6 +97,12 @@ class _Walk:
                 raise Refused(
                     f"{file}: {name} is not a field of a kustomization", field=f"{file}: {name}", fix="correct it"
                 )
+            if plugins and name not in _OF_PLUGINS:
+                raise Refused(
+                    f"{file}: {name} could change what plugins read after it was looked at",
+                    field=f"{file}: {name}",
+                    fix="list the plugins' own files under resources",
+                )
         self._mount_bases(document, file, path)
         for name in ("resources", "bases"):
             for where, value in _texts(document, name, file):
@@ -109,8 +116,7 @@ class _Walk:
         if isinstance(openapi, Mapping):
             self._named(openapi, f"{file}: openapi", path)
         for where, value in _texts(document, "patchesStrategicMerge", file):
-            if "\n" not in value:
-                self._file_or_inline(value, where, path)
+            self._file_or_inline(value, where, path)
         for name in ("patchesJson6902", "patches", "replacements", "configMapGenerator", "secretGenerator"):
             for where, value in _items(document, name, file):
                 if isinstance(value, Mapping):
@@ -163,8 +169,12 @@ class _Walk:
 
     def _plugin(self, value: str, where: str, path: str) -> None:
         """A file, a directory, or the configuration itself."""
-        if "\n" in value or self._is_inline(value, where):
-            self._check_plugins(read_documents(where, value.encode()), where, path)
+        if self._is_inline(value, where):
+            refuse_as_path(value, where, path)
+            documents = read_documents(where, value.encode())
+            self._check_plugins(documents, where, path)
+            if not all(_is_object(each) for each in documents):  # Kustomize would take the text for a path then
+                raise Refused(f"{where} has no kind and metadata.name", field=where, fix="give it both, as text")
         else:
             self._resource(local_directory(value, where), where, path, plugins=True)
 
@@ -199,12 +209,16 @@ class _Walk:
                 self._file_or_inline(inner, f"{where}.{key}", path)
 
     def _file_or_inline(self, value: str, where: str, path: str) -> None:
-        if not self._is_inline(value, where):
+        if self._is_inline(value, where):
+            refuse_as_path(value, where, path)
+        else:
             self._file(value, where, path)
 
     @staticmethod
     def _is_inline(value: str, where: str) -> bool:
-        """One line that is a mapping by itself, such as `{apiVersion: builtin, …}`."""
+        """Several lines, or one that is a mapping by itself, such as `{apiVersion: builtin, …}`."""
+        if "\n" in value:
+            return True
         if not value.lstrip().startswith("{") and ": " not in value:
             return False
         try:
@@ -236,6 +250,12 @@ def _items(document: Mapping[str, Any], name: str, file: str) -> Iterator[tuple[
 
 def _texts(document: Mapping[str, Any], name: str, file: str) -> Iterator[tuple[str, str]]:
     return ((where, value) for where, value in _items(document, name, file) if isinstance(value, str))
+
+
+def _is_object(document: Mapping[str, Any]) -> bool:
+    metadata = document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return all(isinstance(each, str) and each for each in (document.get("kind"), name))
 
 
 def _missing(value: str, where: str) -> Refused:

@@ -184,3 +184,53 @@ def test_links_lead_inside_and_submodules_nowhere() -> None:
         walk(files, special={"app/a.yaml": "symlink ../../other.yaml"})
     with pytest.raises(Refused, match="is a submodule"):
         walk({"app/kustomization.yaml": "resources: [m/a.yaml]"}, special={"app/m": "submodule"})
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        r'patchesStrategicMerge: ["x\n/../../../secret.yaml"]',
+        'patchesStrategicMerge: ["a: b/../../../secret.yaml"]',
+        'patchesStrategicMerge: ["/proc: x\\n/../self/environ"]',
+        'patchesStrategicMerge: ["http://127.0.0.1/secret.yaml?q: x"]',
+        r'transformers: ["apiVersion: builtin\nkind: X/../../../secret.yaml"]',
+    ],
+)
+def test_what_stands_in_a_kustomization_never_leads_out_of_the_tree(field: str) -> None:
+    """Kustomize takes a text that it cannot read as objects for a path, and cleans that letter by letter."""
+    with pytest.raises(Refused, match="a path or an address outside this repository"):
+        walk({"app/kustomization.yaml": field})
+
+
+def test_a_patch_may_have_paths_in_it() -> None:
+    patch = '"kind: A\\nmetadata: {name: a}\\nspec: {image: a/b/c, args: [../../x, /../y, http://b]}"'
+    assert walk({"app/kustomization.yaml": f"patchesStrategicMerge: [{patch}]"}) == {"app/kustomization.yaml"}
+
+
+@pytest.mark.parametrize("plugin", ["{apiVersion: builtin, kind: X}", "{apiVersion: builtin, metadata: {name: a}}"])
+def test_a_plugin_that_stands_there_is_one_that_kustomize_reads_as_an_object(plugin: str) -> None:
+    """Else it would read a file of that very name, which nobody has looked at."""
+    files = {"app/kustomization.yaml": f'transformers: ["{plugin}"]\nconfigMapGenerator: [{{files: ["{plugin}"]}}]'}
+    with pytest.raises(Refused, match=r"transformers\[0\] has no kind and metadata.name"):
+        walk({**files, f"app/{plugin}": "apiVersion: builtin\nkind: PatchTransformer\npath: /etc/passwd"})
+
+
+def test_what_a_plugin_reads_is_not_changed_after_it_was_looked_at() -> None:
+    plugin = "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: a}\npath: a.yaml"
+    patch = (
+        "patches: [{patch: '[{op: replace, path: /path, value: ../../secret.yaml}]', target: {kind: PatchTransformer}}]"
+    )
+    files: dict[str, bytes | str] = {
+        "app/kustomization.yaml": "transformers: [plugins]",
+        "app/plugins/kustomization.yaml": f"resources: [p.yaml]\n{patch}",
+        "app/plugins/p.yaml": plugin,
+        "app/plugins/a.yaml": OBJECT,
+    }
+    with pytest.raises(Refused, match="patches could change what plugins read"):
+        walk(files)
+
+
+def test_a_field_of_a_plugin_counts_in_one_spelling() -> None:
+    plugin = r'"apiVersion: builtin\nkind: ReplacementTransformer\nmetadata: {name: a}\nReplacements: [{path: ../../r.yaml}]"'
+    with pytest.raises(Refused, match="Replacements is not a field"):
+        walk({"app/kustomization.yaml": f"transformers: [{plugin}]"})
