@@ -17,6 +17,7 @@ from downwind.render.bundle import BundleSet, ReleaseFacts, identities, make_bun
 from downwind.render.engine import EngineUsed, read_objects
 from downwind.render.object_files import MOST, object_files
 from downwind.render.tree import FileTree
+from downwind.soundness.document import items, mapping
 
 YAML = "application/yaml"
 
@@ -212,16 +213,19 @@ def trigger_of(
     without `expectedArtifactIds` Orca would start it silently unbound."""
     by_name = {artifact["name"]: dict(artifact) for artifact in artifacts}
     expected = []
-    for each in config.document.get("expectedArtifacts") or ():
-        match = each.get("matchArtifact") or {}
-        if match.get("name") in by_name:
+    for each in items(config.document.get("expectedArtifacts")):
+        match = mapping(mapping(each).get("matchArtifact"))
+        name = match.get("name")
+        if isinstance(name, str) and name in by_name:
+            if not each.get("id"):
+                raise Refused(f"pipeline {config.name!r} expects {name} without an id", fix="save it again with one")
             expected.append(each["id"])
             if match.get("artifactAccount"):
-                by_name[match["name"]]["artifactAccount"] = match["artifactAccount"]
+                by_name[name]["artifactAccount"] = match["artifactAccount"]
     if len(expected) != len(by_name):
         raise Refused(
-            f"pipeline {config.name!r} does not expect {', '.join(sorted(by_name))}",
-            fix="give it an expected artifact of type gcs/object with exactly that name",
+            f"pipeline {config.name!r} does not expect each of {', '.join(sorted(by_name))} exactly once",
+            fix="give it one expected artifact of type gcs/object with exactly that name",
         )
     return {
         "type": "downwind",
