@@ -130,6 +130,22 @@ def _tick(history: History, ticks: int) -> None:
     _rest(history)
 
 
+def _race(history: History, ticks: int) -> None:
+    """The end of a build and its image are told at the same moment, to two workers that want the same claim."""
+    held = history.pubsub.held = []
+    history.outside.push(history.kind.refs[0])
+    _until(history, lambda: any(each.message.attributes.get("status") == "SUCCESS" for each in held))
+    history.pubsub.held = None
+    last = [each for each in held if each.kind == "image" or each.message.attributes.get("status") == "SUCCESS"]
+    for letter in held:
+        if letter not in last:
+            history.pubsub.replay(letter)
+    history.scheduler.run(history.scheduler.now + 20)
+    for letter in last:
+        history.scheduler.after(1.0, history.pubsub._deliver, letter)
+    _window(history, "build", ticks)
+
+
 def _whole(history: History, ticks: int) -> None:
     """From the push to the end of the day; in production with a second release that comes while the first one waits."""
     history.outside.push(history.kind.refs[0])
@@ -157,6 +173,7 @@ FLOWS: dict[str, tuple[Kind, Callable[[History, int], None]]] = {
     **{f"{name}, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], flow) for name, flow in MESSAGES.items()},
     **{f"{name}, {SHORT_KINDS[1].name}": (SHORT_KINDS[1], MESSAGES[name]) for name in ("push", "build", "tick")},
     f"image, {SHORT_KINDS[2].name}": (SHORT_KINDS[2], _image),
+    f"build and image at once, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _race),
     **{f"a release, {kind.name}": (kind, _whole) for kind in SHORT_KINDS},
     "a release over another that waits": (KINDS[0], _whole),
 }
@@ -175,10 +192,20 @@ def play(
     try:
         window(history, ticks)
         history.settle()
-        violations = history.verdict().violations
+        violations = history.verdict().violations + _taken_over(history, flow, faults)
     except AssertionError as error:
         violations = [("stuck", str(error))]
     return fate, Failure(flow, dict(faults), violations) if violations else None
+
+
+def _taken_over(history: History, flow: str, faults: Faults) -> list[tuple[str, str]]:
+    """A client that repeats a create and meets its own success has lost nothing: nobody has to take over, but where the flow
+    itself is about that."""
+    if not faults or set(faults.values()) != {"retried"} or FLOWS[flow][1] is _tick:
+        return []
+    claims = [each.name for each in history.stores["ledger"].peek("environment/") if "/claim." in each.name]
+    again = [name for name in claims if "/rollout/" in name and not name.endswith(".1")]
+    return [("stuck", f"{name} was claimed again, though no worker failed") for name in again]
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,7 @@ MUTANTS = (
         path="adapters/own_success.py",
         old="    if standing and own:",
         new="    if standing:",
+        off=("fence", "correlation", "search", "doubles"),
     ),
     Mutant(
         name="done before the effect",
