@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from downwind.adapters.gate_answers import Answer, bounded, check_change, read_body
 from downwind.adapters.gate_http import Call, timed_session
-from downwind.errors import TransientError, UnknownOutcome
+from downwind.errors import Refused, TransientError, UnknownOutcome
 
 
 class GateClient:
@@ -92,6 +92,9 @@ class GateClient:
 
         deadline = time.monotonic() + self.timeout if deadline is None else deadline
         data = None if body is None else json.dumps(body).encode()
+        if not {"", ".", ".."}.isdisjoint(path):
+            # Taken for folders on the way, they would ask another route of Gate.
+            raise Refused(f"Gate has no address for {'/'.join(path)!r}", fix="choose another name")
         headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if data else {})}
         headers |= self._headers()  # may ask for a secret, so before the time that is left is taken
         left = deadline - time.monotonic()
