@@ -93,7 +93,7 @@ class PubsubPublisher:
             return found if isinstance(found, dict) else {}
 
         try:
-            return self._retry(once)()  # type: ignore[no-any-return]
+            return self._retry(once)()  # type: ignore[no-any-return]  # google.api_core's retry has no type hints
         except self._auth_error as error:
             if error.retryable:
                 raise TransientError(f"Pub/Sub: {what}: the token service did not answer") from error

@@ -15,6 +15,7 @@ from downwind.perform import (
     ledger,
     markers,
     notify,
+    observe,
     order_effects,
     verification,
 )
@@ -99,7 +100,7 @@ class Effects:
             case Notify():
                 notify.deliver(self.world, self.registered, step, self._create, partial(drop_if_late, self.world))
             case Observe():
-                observe(self.world, self.snapshot, step.execution)
+                observe.observe(self.world, self.snapshot, step.execution)
 
     def announce(self, steps: Sequence[Announce]) -> None:
         """Publish first, then say so: a repeat has the same id, so receivers drop it."""
@@ -291,12 +292,3 @@ class Effects:
         if environment is None:
             raise Refused(f"{self.registered.application.name} has no environment {name} any more")
         return environment
-
-
-def observe(world: World, snapshot: Snapshot, identifier: str) -> None:
-    """What Gate says of one execution now."""
-    execution = world.pipelines.execution(identifier)
-    if execution is None:
-        snapshot.gone.add(identifier)
-    else:
-        snapshot.executions[identifier] = execution

@@ -7,8 +7,9 @@ from downwind import logs
 from downwind.errors import DownwindError, TransientError
 from downwind.model.catalog import Registered, RepositoryAddress
 from downwind.perform import ledger
-from downwind.perform.effects import Effects, observe
+from downwind.perform.effects import Effects
 from downwind.perform.moment import Moment
+from downwind.perform.observe import observe
 from downwind.perform.world import World
 from downwind.reconcile.due import next_steps
 from downwind.reconcile.facts import Hints, RefTip, Snapshot

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from downwind.errors import DownwindError, Misconfigured, Refused
+from downwind.errors import DownwindError, Misconfigured
 from downwind.model.catalog import Environment, Registered
 from downwind.model.live import Live, ServerGroup
 from downwind.perform import bundles
@@ -100,7 +100,7 @@ def _artifact(world: World, spinnaker: Spinnaker, view: View, environment: Envir
         size = spinnaker.fetch(artifact)
     except Misconfigured:
         raise
-    except (Refused, DownwindError) as error:
+    except DownwindError as error:
         return Finding(
             where=f"{application.name}/{environment.name}",
             what=f"Spinnaker cannot read {artifact['reference']} by {environment.artifact_account}: {error}",
