@@ -8,6 +8,7 @@ spinnaker   Gate, Orca with its races, and the API server's admission policy
 shop        the applications that are played, and messages in their real shapes
 history     one seeded history, from the first push to a settled end
 check       what must hold then
+flows       what the exhaustive run plays: a calm beginning, a window for faults, and what comes after it
 exhaustive  every point times every fault, all pairs, all orders
 mutants     planted faults of the protocol, each of which must be found
 """

@@ -35,18 +35,18 @@ def plant(mutant: Mutant, folder: Path) -> None:
 
 def look(off: frozenset[str], limit: int) -> str | None:
     """What found it, in this very process: a seed, or a flow with its fault. None: nothing did."""
-    from tests.simulation import exhaustive
+    from tests.simulation import exhaustive, flows
     from tests.simulation.run import run
 
     found = run(min(FIRST, limit), 0, off, stop_at_first=True)
     if found.failed:
         return f"seed {found.failed[0][0]}: {found.failed[0][1][0][0]}"
-    for flow in exhaustive.FLOWS:
+    for flow in flows.FLOWS:
         failure = exhaustive.play(flow, {}, off)[1]
         if failure is not None:
             return f"{flow}, without any fault: {failure.violations[0][0]}"
-    for flow, (_, window) in exhaustive.FLOWS.items():
-        if window is exhaustive._whole:
+    for flow, (_, window) in flows.FLOWS.items():
+        if window is flows.whole:
             continue
         for job in exhaustive.jobs_of(flow, off, pairs=False):
             failures = [] if job.backwards else job.run()[1]

@@ -11,6 +11,7 @@ import pytest
 from tests.simulation import exhaustive, hunt, runs
 from tests.simulation.check import violations
 from tests.simulation.fate import Written
+from tests.simulation.flows import FLOWS
 from tests.simulation.history import History
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.run import play_one, run, trace_hash
@@ -165,7 +166,7 @@ def test_every_third_fault_at_the_points_of_a_message(flow: str) -> None:
     assert [failure for job in jobs for failure in job.run()[1]] == []
 
 
-@pytest.mark.parametrize("flow", list(exhaustive.FLOWS))
+@pytest.mark.parametrize("flow", list(FLOWS))
 def test_every_flow_ends_well_without_faults(flow: str) -> None:
     fate, failure = exhaustive.play(flow, {})
     assert failure is None

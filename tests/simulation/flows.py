@@ -1,0 +1,157 @@
+"""What the exhaustive run plays: a calm beginning, a window in which faults strike, and what comes after it."""
+
+from collections.abc import Callable
+
+from tests.simulation.history import PERIOD, History
+from tests.simulation.shop import KINDS, SHORT_KINDS, Kind
+
+from downwind.errors import UnknownOutcome
+from downwind.model.execution import read_execution
+
+
+def until(history: History, met: Callable[[], bool]) -> None:
+    """One thing after another until it is so; the window opens just then."""
+    _calm(history, over=True)
+    while not met():
+        next_thing(history)
+        assert history.scheduler.now < 3600, "the flow never came to its window"
+    _calm(history, over=False)
+
+
+def _calm(history: History, *, over: bool) -> None:
+    history.fate.over = over
+
+
+def next_thing(history: History) -> None:
+    history.outside.started()
+    moment = history.scheduler.next_at
+    if moment is None or moment > (history.scheduler.now // PERIOD + 1) * PERIOD:
+        history.scheduler.run((history.scheduler.now // PERIOD + 1) * PERIOD)
+        history.tick()
+    else:
+        history.scheduler.run(moment)
+
+
+def told(history: History, kind: str, status: str | None = None) -> bool:
+    return any(
+        each.kind == kind and not each.settled and status in (None, each.message.attributes.get("status"))
+        for each in history.pubsub.letters
+    )
+
+
+def _window(history: History, kind: str, ticks: int) -> None:
+    """Until the newest message of that kind is settled, and so many ticks more."""
+    letter = next(each for each in reversed(history.pubsub.letters) if each.kind == kind)
+    while not letter.settled:
+        next_thing(history)
+    _rest(history)
+    for _ in range(ticks):
+        history._minute()
+    _rest(history)
+
+
+def _rest(history: History) -> None:
+    while history.scheduler.workers:
+        next_thing(history)
+
+
+def _push(history: History, ticks: int) -> None:
+    """Its build is told of only afterwards."""
+    outside = history.outside
+    outside.announces_builds = False
+    until(history, lambda: True)
+    outside.push(history.kind.refs[0])
+    _window(history, "push", ticks)
+    outside.announces_builds = True
+    if not history.kind.starts:
+        outside.build(outside.commits[0], history.kind.refs[0])
+
+
+def _build(history: History, ticks: int) -> None:
+    history.outside.push(history.kind.refs[0])
+    until(history, lambda: told(history, "build", "SUCCESS"))
+    _window(history, "build", ticks)
+
+
+def _image(history: History, ticks: int) -> None:
+    history.outside.push(history.kind.refs[0])
+    until(history, lambda: told(history, "image"))
+    _window(history, "image", ticks)
+
+
+def _execution(history: History, ticks: int) -> None:
+    history.outside.push(history.kind.refs[0])
+    executions = history.spinnaker.executions
+    until(history, lambda: any(each["status"] == "SUCCEEDED" for each in executions.values()))
+    _window(history, "execution", ticks)
+
+
+def _request(history: History, ticks: int) -> None:
+    history.outside.push(history.kind.refs[0])
+    until(history, lambda: len(history.spinnaker.applied) == 1 and history._ended())
+    history.outside.request("staging", history.outside.commits[0])
+    _window(history, "request", ticks)
+
+
+def tick(history: History, ticks: int) -> None:
+    """A claim whose post came to an unknown end, as old as its lease; `ticks` more than the one that takes over."""
+    history.spinnaker.fail(UnknownOutcome("Gate did not answer"), verb="start")
+    history.outside.push(history.kind.refs[0])
+    until(history, lambda: history.spinnaker.posts == 1)
+    _calm(history, over=True)
+    history._quiet()
+    history.scheduler.run((history.scheduler.now // PERIOD + 2) * PERIOD - 1)
+    _calm(history, over=False)
+    for _ in range(1 + ticks):
+        history._minute()
+    _rest(history)
+
+
+def _race(history: History, ticks: int) -> None:
+    """The end of a build and its image are told at the same moment, to two workers that want the same claim."""
+    held = history.pubsub.held = []
+    history.outside.push(history.kind.refs[0])
+    until(history, lambda: any(each.message.attributes.get("status") == "SUCCESS" for each in held))
+    history.pubsub.held = None
+    last = [each for each in held if each.kind == "image" or each.message.attributes.get("status") == "SUCCESS"]
+    for letter in held:
+        if letter not in last:
+            history.pubsub.replay(letter)
+    history.scheduler.run(history.scheduler.now + 20)
+    for letter in last:
+        history.scheduler.after(1.0, history.pubsub._deliver, letter)
+    _window(history, "build", ticks)
+
+
+def whole(history: History, ticks: int) -> None:
+    """From the push to the end of the day; in production with a second release that comes while the first one waits."""
+    history.outside.push(history.kind.refs[0])
+    if "production" in history.kind.environments:
+        executions = history.spinnaker.executions
+        until(history, lambda: any(read_execution(each).judgment for each in executions.values()))
+        history.outside.push(history.kind.refs[0])
+    else:
+        until(history, lambda: True)
+    for _ in range(30 if ticks else 0):
+        if history._ended() and history.spinnaker.executions:
+            break
+        history._minute()
+
+
+MESSAGES: dict[str, Callable[[History, int], None]] = {
+    "push": _push,
+    "build": _build,
+    "image": _image,
+    "request": _request,
+    "execution": _execution,
+    "tick": tick,
+}
+FLOWS: dict[str, tuple[Kind, Callable[[History, int], None]]] = {
+    **{f"{name}, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], flow) for name, flow in MESSAGES.items()},
+    **{f"{name}, {SHORT_KINDS[1].name}": (SHORT_KINDS[1], MESSAGES[name]) for name in ("push", "build", "tick")},
+    f"image, {SHORT_KINDS[2].name}": (SHORT_KINDS[2], _image),
+    f"build and image at once, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _race),
+    **{f"a release, {kind.name}": (kind, whole) for kind in SHORT_KINDS},
+    "a release over another that waits": (KINDS[0], whole),
+}
+"""What is played, and its window."""
