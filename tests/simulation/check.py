@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from tests.simulation.check_notices import notices
 from tests.simulation.check_orders import orders
 from tests.simulation.outside import Letter
-from tests.simulation.recorded import START, claimed_of, log_of, outcomes_of
+from tests.simulation.recorded import START, START_SECONDS, claimed_of, facts, log_of, outcomes_of
 from tests.simulation.shop import MALFORMED
 from tests.simulation.spinnaker import Applied
 
-from downwind.model.execution import read_execution
+from downwind.model.execution import FINISHED, read_execution
 from downwind.perform import look
+from downwind.reconcile import names
 from downwind.reconcile.facts import Snapshot, decode_body
 from downwind.reconcile.steps import FindBuilds, Observe, Record, RenderBundle, ResolveImage, SearchRollout
 
@@ -28,6 +29,7 @@ def violations(history: "History") -> list[Found]:
     found = [("error", f"{name}: {type(error).__name__}: {error}") for name, error in history.scheduler.errors]
     found += [("lost", f"message {each} was acknowledged before it was recorded") for each in history.unrecorded]
     found += [("stuck", f"still due two ticks after the last fault: {each}") for each in history.unsettled]
+    found += [("stuck", each) for each in sorted(history.unheard)]
     found += _cluster(history)
     found += _parked(history)
     found += _requests(history)
@@ -240,6 +242,28 @@ def due_now(history: "History") -> list[str]:
             if not isinstance(step, Observe | SearchRollout | ResolveImage | FindBuilds)
             and not (isinstance(step, RenderBundle) and history.two_revisions)
         ]
+    return found
+
+
+def unheard(history: "History", calm: float) -> set[str]:
+    """Started executions that have ended, and of which the ledger says nothing although the next look-up is past. `calm`: the
+    second since which nothing goes wrong."""
+    timing = history.world.timing
+    found, ended = set(), set()
+    started: dict[str, float] = {}
+    for application in history.kind.applications():
+        for environment in history.kind.environments:
+            for body in facts(history, names.rollouts(application, environment)):
+                if body["kind"] == "started":
+                    started[body["execution"]] = body["created"]
+                elif body["kind"] == "ended":
+                    ended.add(body["execution"])
+    for execution in started.keys() - ended:
+        document = history.spinnaker.executions[execution]
+        if document["status"] in FINISHED:
+            since = max(calm, started[execution], document["endTime"] / 1000 - START_SECONDS - history.skew)
+            if history.scheduler.now - since > timing.look_every + 2 * timing.tick:
+                found.add(f"execution {execution} ended at {since:.0f} or before, and nobody has looked")
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tests.simulation.history import PERIOD, History
+from tests.simulation.recorded import log_of, outcomes_of
 from tests.simulation.shop import KINDS, SHORT_KINDS, Kind
 
 from downwind.errors import UnknownOutcome
@@ -123,6 +124,47 @@ def _race(history: History, ticks: int) -> None:
     _window(history, "build", ticks)
 
 
+def _retry(history: History, ticks: int) -> None:
+    """A run dies after its fence, and a person orders the same number again."""
+    history.outside.push(history.kind.refs[0])
+    spinnaker = history.spinnaker
+    until(history, lambda: any(read_execution(each).fence == "passed" for each in spinnaker.executions.values()))
+    _calm(history, over=True)
+    spinnaker.die(next(iter(spinnaker.executions)))
+    until(history, lambda: history._ended() and bool(outcomes_of(history, "shop", "staging")))
+    sent = history.operators.order("retry", "staging")
+    while sent.ended is None:
+        next_thing(history)
+    _rest(history)
+    for _ in range(ticks):
+        history._minute()
+    _rest(history)
+
+
+def _lagging(history: History, ticks: int) -> None:
+    """A commit of which nobody told is overtaken while the host lags: it shows on one tick, then the newer one is believed, then
+    the host answers once more from before."""
+    outside, ref = history.outside, history.kind.refs[0]
+    outside.announces_builds = False
+    until(history, lambda: True)
+    _calm(history, over=True)
+    outside.push(ref)
+    history._minute()
+    outside.push(ref, silent=True)
+    outside.push(ref)
+    outside.lag(1, 70.0)
+    while log_of(history, "shop", "staging")[-1]["object"] != outside.tip(ref):
+        history._minute()
+    _calm(history, over=False)
+    outside.lag(1, 70.0)
+    for _ in range(1 + ticks):
+        history._minute()
+    _rest(history)
+    outside.announces_builds = True
+    for commit in outside.commits:
+        outside.build(commit, ref)
+
+
 def whole(history: History, ticks: int) -> None:
     """From the push to the end of the day; in production with a second release that comes while the first one waits."""
     history.outside.push(history.kind.refs[0])
@@ -150,6 +192,8 @@ FLOWS: dict[str, tuple[Kind, Callable[[History, int], None]]] = {
     **{f"{name}, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], flow) for name, flow in MESSAGES.items()},
     **{f"{name}, {SHORT_KINDS[1].name}": (SHORT_KINDS[1], MESSAGES[name]) for name in ("push", "build", "tick")},
     f"image, {SHORT_KINDS[2].name}": (SHORT_KINDS[2], _image),
+    f"a retry, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _retry),
+    f"a tip that lags, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _lagging),
     f"build and image at once, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _race),
     **{f"a release, {kind.name}": (kind, whole) for kind in SHORT_KINDS},
     "a release over another that waits": (KINDS[0], whole),

@@ -114,6 +114,7 @@ class History:
         self.scheduler.on_switch = self._switch
         self.unrecorded: list[str] = []
         self.unsettled: list[str] = []
+        self.unheard: set[str] = set()
         self.ticks = 0
         self.lost_markers = 0
         self.marker_lost = False
@@ -325,10 +326,13 @@ class History:
                 return
 
     def _to_the_end(self) -> None:
+        calm = self.scheduler.now
         for _ in range(60):
             if self._ended():
                 return
             self._minute()
+            if not self.marker_lost:
+                self.unheard |= check.unheard(self, calm)
 
     def _replay_dead_letters(self) -> None:
         """A person looks at what Pub/Sub gave up: `downwind parked replay --all`."""

@@ -276,7 +276,7 @@ MUTANTS = (
         new="",
     ),
     Mutant(
-        name="two stale answers far apart are believed",
+        name="an answer from before the newest entry counts",
         path=R + "admit.py",
         old="        answers = [fact for fact in snapshot.under(prefix) if newest is None or fact.created > newest.created]",
         new="        answers = snapshot.under(prefix)",

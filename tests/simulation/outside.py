@@ -133,13 +133,14 @@ class Outside:
     def tip(self, ref: str) -> str | None:
         return next((move.object for move in reversed(self.moves) if move.ref == ref), None)
 
-    def push(self, ref: str, fails: bool = False) -> str:
+    def push(self, ref: str, fails: bool = False, *, silent: bool = False) -> str:
+        """`silent`: nobody tells of it."""
         before = self.tip(ref)
         commit = self.repository.commit(REPOSITORY, ref, files())
         self.commits.append(commit)
         if fails:
             self.failed.add(commit)
-        self._moved(ref, before, commit)
+        self._moved(ref, before, commit, silent=silent)
         return commit
 
     def force(self, ref: str) -> None:
@@ -168,10 +169,10 @@ class Outside:
             self.repository.delete(REPOSITORY, ref)
             self._moved(ref, before, None)
 
-    def _moved(self, ref: str, before: str | None, after: str | None) -> None:
+    def _moved(self, ref: str, before: str | None, after: str | None, *, silent: bool = False) -> None:
         self.moves.append(Moved(ref=ref, object=after, at=self.scheduler.now))
         self.scheduler.trace.append(f"{self.scheduler.now:.3f} git {ref}: {_short(before)} -> {_short(after)}")
-        if self.fate.chance(self.fate.rates.unannounced):
+        if silent or self.fate.chance(self.fate.rates.unannounced):
             self.unannounced = True
         else:
             self.pubsub.publish("push", push_body(ref, before, after))

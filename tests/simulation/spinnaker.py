@@ -203,11 +203,14 @@ class Spinnaker(MemoryPipelines):
 
     def _deploy_soon(self, identifier: str) -> None:
         if self._dies():
-            self._end(self.executions[identifier], "TERMINAL")
-            self._say(identifier, "dies between its stages")
-            self._ended(identifier)
+            self.die(identifier)
             return
         self.scheduler.after(1 + self.fate.latency() * 30, self.deploy, identifier)
+
+    def die(self, identifier: str) -> None:
+        self._end(self.executions[identifier], "TERMINAL")
+        self._say(identifier, "dies between its stages")
+        self._ended(identifier)
 
     def deploy(self, identifier: str) -> None:
         """The main stage: the guard first, then what the bundle holds."""
