@@ -14,7 +14,7 @@ from functools import partial
 from itertools import permutations
 
 from tests.simulation.fate import Written
-from tests.simulation.flows import FLOWS, next_thing, tick, told, until, whole
+from tests.simulation.flows import FLOWS, SIXES, next_thing, tick, told, until, whole
 from tests.simulation.history import History
 from tests.simulation.run import silence
 from tests.simulation.shop import SHORT_KINDS
@@ -99,30 +99,23 @@ def jobs_of(flow: str, off: frozenset[str], *, pairs: bool) -> list[Job]:
     return jobs
 
 
-def orders() -> Iterator[tuple[int, ...]]:
-    """Every order of every choice of up to six messages; what is left out comes afterwards."""
-    for count in range(1, 7):
-        yield from permutations(range(6), count)
+def orders() -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Of each six: every order of every choice of up to all of them; what is left out comes afterwards."""
+    for six in SIXES:
+        for count in range(1, 7):
+            for order in permutations(range(6), count):
+                yield six, order
 
 
-def play_order(order: tuple[int, ...], off: frozenset[str] = frozenset()) -> Failure | None:
-    """Two pushes in a row and all that is told of them: push, WORKING, image, SUCCESS, and push, SUCCESS of the newer."""
+def play_order(one: tuple[str, tuple[int, ...]], off: frozenset[str] = frozenset()) -> Failure | None:
     silence()
+    six, order = one
     history = History(0, fate=Written({}), kind=SHORT_KINDS[0], off=off)
-    held = history.pubsub.held = []
-    for _ in range(2):
-        history.outside.push(history.kind.refs[0])
-        history.scheduler.run(history.scheduler.now + 250)
-    history.pubsub.held = None
-    told = {
-        (each.kind, each.message.attributes.get("status"), held.index(each) >= len(held) // 2): each for each in held
-    }
-    first = [told["push", None, False], told["build", "WORKING", False], told["image", None, False]]
-    six = [*first, told["build", "SUCCESS", False], told["push", None, True], told["build", "SUCCESS", True]]
     try:
+        acts, held = SIXES[six](history)
         for index in order:
-            history.pubsub.replay(six[index])
-            history.scheduler.run(history.scheduler.now + 7)
+            acts[index]()
+            history.scheduler.run(history.scheduler.now + 9)
         for letter in held:
             if not letter.settled:
                 history.pubsub.replay(letter)
@@ -130,7 +123,7 @@ def play_order(order: tuple[int, ...], off: frozenset[str] = frozenset()) -> Fai
         violations = history.verdict().violations
     except AssertionError as error:
         violations = [("stuck", str(error))]
-    return Failure(f"order {order}", {}, violations) if violations else None
+    return Failure(f"{six}, order {order}", {}, violations) if violations else None
 
 
 def main(*, pairs: bool, jobs: int, off: frozenset[str], quiet: bool) -> int:

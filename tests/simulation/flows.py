@@ -1,13 +1,17 @@
 """What the exhaustive run plays: a calm beginning, a window in which faults strike, and what comes after it."""
 
 from collections.abc import Callable
+from functools import partial
 
 from tests.simulation.history import PERIOD, History
+from tests.simulation.outside import Letter
 from tests.simulation.recorded import log_of, outcomes_of
 from tests.simulation.shop import KINDS, SHORT_KINDS, Kind
 
 from downwind.errors import UnknownOutcome
 from downwind.model.execution import read_execution
+
+Act = Callable[[], object]
 
 
 def until(history: History, met: Callable[[], bool]) -> None:
@@ -199,3 +203,56 @@ FLOWS: dict[str, tuple[Kind, Callable[[History, int], None]]] = {
     "a release over another that waits": (KINDS[0], whole),
 }
 """What is played, and its window."""
+
+
+def _two_pushes(history: History) -> tuple[list[Act], list[Letter]]:
+    """Two pushes in a row and all that is told of them: push, WORKING, image, SUCCESS, and push, SUCCESS of the newer."""
+    held = history.pubsub.held = []
+    for _ in range(2):
+        history.outside.push(history.kind.refs[0])
+        history.scheduler.run(history.scheduler.now + 250)
+    history.pubsub.held = None
+    older, newer = held[: len(held) // 2], held[len(held) // 2 :]
+    six = [
+        _letter(older, "push"),
+        _letter(older, "build", "WORKING"),
+        _letter(older, "image"),
+        _letter(older, "build", "SUCCESS"),
+        _letter(newer, "push"),
+        _letter(newer, "build", "SUCCESS"),
+    ]
+    return [partial(history.pubsub.replay, letter) for letter in six], held
+
+
+def _one_of_each(history: History) -> tuple[list[Act], list[Letter]]:
+    """A release runs: its execution's end, a newer push, its image, its SUCCESS, a request for the older commit, and a tick."""
+    history.outside.push(history.kind.refs[0])
+    until(history, lambda: bool(history.spinnaker.executions))
+    held = history.pubsub.held = []
+    history.outside.push(history.kind.refs[0])
+    history.outside.request("staging", history.outside.commits[0])
+    history.scheduler.run(history.scheduler.now + 250)
+    history.pubsub.held = None
+    assert all(each["status"] == "SUCCEEDED" for each in history.spinnaker.executions.values())
+    five = [
+        _letter(held, "execution"),
+        _letter(held, "push"),
+        _letter(held, "image"),
+        _letter(held, "build", "SUCCESS"),
+        _letter(held, "request"),
+    ]
+    return [*(partial(history.pubsub.replay, letter) for letter in five), history.tick], held
+
+
+def _letter(held: list[Letter], kind: str, status: str | None = None) -> Letter:
+    """The newest of its kind."""
+    return next(
+        each for each in reversed(held) if each.kind == kind and status in (None, each.message.attributes.get("status"))
+    )
+
+
+SIXES: dict[str, Callable[[History], tuple[list[Act], list[Letter]]]] = {
+    "two pushes": _two_pushes,
+    "one of each": _one_of_each,
+}
+"""What is played in every order: six acts, and all messages that come in the end."""
