@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from downwind.model.channels import Channel
-from downwind.model.engines import EngineOptions
+from downwind.model.engines import EngineOptions, PinnedChart
 from downwind.model.execution import Execution
 from downwind.model.notice import Notice
 from downwind.render.engine import Rendered
@@ -150,6 +150,17 @@ class Attestations(Protocol):
 
     def provenance(self, name: str, digest: str) -> Sequence[Provenance]:
         """Of exactly this image; empty: nothing yet."""
+
+
+class Charts(Protocol):
+    """Repositories of packed charts, on the public internet only. Nobody's credentials are sent."""
+
+    def archive(self, chart: PinnedChart, redirects: Sequence[str]) -> bytes:
+        """The .tgz whose SHA-256 is the chart's, of at most 10 MiB; it has not been opened. `redirects`: hosts besides its own
+        to which its address may lead on, by https.
+
+        Refused: it is not there for everybody, has another SHA-256, is larger, or leads elsewhere: to another host, or to an
+        address that is not of the public internet."""
 
 
 class Renderer(Protocol):

@@ -165,11 +165,15 @@ def make_world(settings: Settings) -> World:
 
 def make_renderer(timeout: float, repository: Repository | None = None) -> Renderer:
     """Needs no settings: a folder on a laptop is rendered without any. `repository`: for bases that the catalog allows."""
+    from downwind.adapters.chart_archives import PublicCharts
     from downwind.adapters.engine_programs import Programs, cache_folder, vendored_folder
     from downwind.adapters.engine_renderer import EngineRenderer
 
     return EngineRenderer(
-        Programs([vendored_folder(), cache_folder()]), timeout, repository.tree if repository else None
+        Programs([vendored_folder(), cache_folder()]),
+        timeout,
+        repository.tree if repository else None,
+        PublicCharts(min(timeout, 20)).archive,
     )
 
 

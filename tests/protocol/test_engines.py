@@ -77,3 +77,4 @@ def test_a_base_elsewhere_that_the_catalog_allows_is_read_at_its_commit(shop: An
     stored = shop.memory.bundles.read(names.bundle("shop", "staging", fact["bundle"]) + "manifests.yaml")
     (deployment,) = split(stored.data)
     assert deployment["metadata"]["name"] == "a-shop"
+    assert fact["fetched"] == [{"address": BASES, "commit": pinned}]

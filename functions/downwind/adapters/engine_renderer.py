@@ -16,9 +16,10 @@ from downwind.adapters.engine_programs import Programs
 from downwind.adapters.plain_renderer import refuse_options, render_plain
 from downwind.adapters.sandbox import RUN_LIMITS, isolation, run
 from downwind.model.engines import EngineOptions, HelmOptions, KustomizeOptions
-from downwind.render.engine import EngineUsed, Rendered, Text, engine_for
+from downwind.render.engine import EngineUsed, Fetched, Rendered, Text, engine_for
 from downwind.render.helm import chart_files
-from downwind.render.kustomize import kustomize_files
+from downwind.render.kustomize import kustomization
+from downwind.render.pinned_charts import Archives
 from downwind.render.remote import Trees
 from downwind.render.tree import FileTree, TreeReader
 
@@ -29,10 +30,17 @@ KUBERNETES = "1.37.0"
 class EngineRenderer:
     """Implements `ports.Renderer`. `wall`: seconds after which a slow machine is given up for this time."""
 
-    def __init__(self, programs: Programs, wall: float = RUN_LIMITS.wall, trees: Trees | None = None) -> None:
-        """`trees`: where bases of other repositories come from, if the catalog allows any."""
+    def __init__(
+        self,
+        programs: Programs,
+        wall: float = RUN_LIMITS.wall,
+        trees: Trees | None = None,
+        archives: Archives | None = None,
+    ) -> None:
+        """`trees` and `archives`: where bases of other repositories and charts come from, if the catalog allows any."""
         self._programs = programs
         self._trees = trees
+        self._archives = archives
         self._told = False
         self._limits = replace(RUN_LIMITS, wall=wall)
 
@@ -44,7 +52,9 @@ class EngineRenderer:
         refuse_options(options, engine)
         # What is wrong with the tree is said first, on a machine without the engine too.
         prepared = (
-            _kustomize(tree, path, options, self._trees) if engine == "kustomize" else _helm(reader, path, options)
+            _kustomize(tree, path, options, self._trees)
+            if engine == "kustomize"
+            else _helm(reader, path, options, self._archives)
         )
         program = self._programs.find(engine)
         if not isolation() and not self._told:
@@ -58,7 +68,7 @@ class EngineRenderer:
             command = [str(program.path), *prepared.arguments]
             printed = run(name, command, scratch / prepared.folder, scratch / "home", self._limits)
         used = EngineUsed(name=engine, version=program.version, sha256=program.sha256)
-        return Rendered(engine=used, texts=(Text(name=name, data=printed),))
+        return Rendered(engine=used, texts=(Text(name=name, data=printed),), fetched=prepared.fetched)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +78,13 @@ class _Prepared:
     files: Mapping[str, bytes]
     folder: str
     arguments: tuple[str, ...]
+    fetched: tuple[Fetched, ...]
 
 
 def _kustomize(tree: FileTree, path: str, options: EngineOptions, trees: Trees | None) -> _Prepared:
     given = options.kustomize or KustomizeOptions()
-    found = kustomize_files(tree, path, given.remote, trees)
-    files = {f"tree/{name}": data for name, data in found.items()}
+    found = kustomization(tree, path, given.remote, trees)
+    files = {f"tree/{name}": data for name, data in found.files.items()}
     folder = f"tree/{path}"
     over = {
         key: value
@@ -89,12 +100,13 @@ def _kustomize(tree: FileTree, path: str, options: EngineOptions, trees: Trees |
         files["overlay/kustomization.yaml"] = json.dumps(overlay).encode()
         folder = "overlay"
     restrict = "LoadRestrictionsNone" if given.load == "repository" else "LoadRestrictionsRootOnly"
-    return _Prepared(files=files, folder=folder, arguments=("build", "--load-restrictor", restrict, "."))
+    arguments = ("build", "--load-restrictor", restrict, ".")
+    return _Prepared(files=files, folder=folder, arguments=arguments, fetched=found.fetched)
 
 
-def _helm(reader: TreeReader, path: str, options: EngineOptions) -> _Prepared:
+def _helm(reader: TreeReader, path: str, options: EngineOptions, archives: Archives | None) -> _Prepared:
     given = options.helm or HelmOptions()
-    found = chart_files(reader, path, given)
+    found = chart_files(reader, path, given, archives)
     files = {f"chart/{name}": data for name, data in found.chart.items()}
     values = [f"values/{number}.yaml" for number in range(len(found.values))]
     files.update(zip(values, found.values, strict=True))
@@ -110,7 +122,7 @@ def _helm(reader: TreeReader, path: str, options: EngineOptions) -> _Prepared:
         arguments += ["--values", f"../{name}"]
     arguments += ["--skip-tests", "--skip-crds" if given.skip_crds else "--include-crds"]
     arguments += ["--no-hooks"] if given.hooks == "leave" else []
-    return _Prepared(files=files, folder="chart", arguments=tuple(arguments))
+    return _Prepared(files=files, folder="chart", arguments=tuple(arguments), fetched=found.fetched)
 
 
 def _write(scratch: Path, files: Mapping[str, bytes]) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from downwind.adapters.oci_http import Answer, OciSession
+from downwind.adapters.bounded_http import Answer
+from downwind.adapters.oci_http import OciSession
 from downwind.errors import Misconfigured, Refused, TransientError
 
 _INDEXES = (

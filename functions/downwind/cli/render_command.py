@@ -30,6 +30,12 @@ _VALUES = ".downwind-values-{number}.yaml"
 )
 @click.option("--namespace", "-n", help="Of a folder: for objects without one, and for Helm's release.")
 @click.option("--release", help="Of a chart: the release's name; the folder's, if left out.")
+@click.option(
+    "--charts",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Of a chart: a YAML file with `charts` and `redirects`, as under manifests.helm in a catalog.",
+)
 @click.option("--recursive", "-R", is_flag=True, help="Of plain manifests: those of the folders below as well.")
 @click.option("--part", help="Of an application whose manifests have several.")
 @click.option(
@@ -56,6 +62,7 @@ def render_command(
     Examples:
       downwind render deploy/staging
       downwind render charts/shop -f environments/staging.yaml --namespace shop-staging -o table
+      downwind render charts/shop --charts charts/pinned.yaml
       downwind render shop --environment staging -o yaml
       downwind render shop -e staging --commit 5d6e7f8 -o dir --to /tmp/rendered
     """
@@ -91,14 +98,10 @@ def _folder(folder: Path, digests: Mapping[str, str], given: Mapping[str, Any]) 
     root = root_of(folder)
     beside = {_VALUES.format(number=number): _read(path) for number, path in enumerate(given["values"])}
     release = given["release"] or re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:53] or "release"
-    helm = (
-        HelmOptions(values=tuple(f"/{name}" for name in beside), release=release)
-        if beside or given["release"]
-        else None
-    )
+    helm = HelmOptions(values=tuple(f"/{name}" for name in beside), release=release, **_pinned(given["charts"]))
     options = EngineOptions(
         plain=PlainOptions(recursive=given["recursive"]),
-        helm=helm,
+        helm=helm if beside or given["release"] or given["charts"] else None,
         release=release,
         namespace=given["namespace"] or "default",
     )
@@ -120,7 +123,11 @@ def _application(
 ) -> dict[str, Bundle]:
     from downwind.perform.preview import preview
 
-    _refuse(given, ("values", "namespace", "release", "recursive"), "a folder; an application's stand in the catalog")
+    _refuse(
+        given,
+        ("values", "namespace", "release", "charts", "recursive"),
+        "a folder; an application's stand in the catalog",
+    )
     registered, environments = places_of(session, name, given["environment"])
     if len(environments) > 1:
         names = ", ".join(each.name for each in environments)
@@ -141,11 +148,31 @@ def _refuse(given: Mapping[str, Any], options: Sequence[str], belongs: str) -> N
             raise click.UsageError(f"--{name} is of {belongs}")
 
 
+def _pinned(file: Path | None) -> dict[str, Any]:
+    """Which charts elsewhere may be fetched: fields of HelmOptions."""
+    from downwind.model.fields import Fields, Invalid, Problem
+    from downwind.model.read_engines import read_charts, read_redirects
+    from downwind.render.yaml_reader import read_documents
+
+    if file is None:
+        return {}
+    documents = read_documents(str(file), _read(file))
+    if len(documents) != 1:
+        raise Refused(f"{file} holds {len(documents)} documents", fix="write one, with `charts` and `redirects`")
+    problems: list[Problem] = []
+    fields = Fields(documents[0], (), problems)
+    found = {"charts": read_charts(fields), "redirects": read_redirects(fields)}
+    fields.done()
+    if problems:
+        raise Invalid(problems)
+    return found
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror}", fix="name a values file") from error
+        raise Refused(f"{path} cannot be read: {error.strerror}", fix="name a file that is there") from error
 
 
 def _show(parts: Mapping[str, Bundle], output: str, to: Path | None) -> None:

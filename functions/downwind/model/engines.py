@@ -27,10 +27,32 @@ class KustomizeOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedChart:
+    """A chart elsewhere that may be fetched. `repository` (https:// or oci://, without a final slash) and `name` are what a
+    dependency says; `sha256` is that of its .tgz. `url`: where that lies, if not at REPOSITORY/NAME-VERSION.tgz."""
+
+    repository: str
+    name: str
+    version: str
+    sha256: str
+    url: str | None = None
+
+    @property
+    def is_oci(self) -> bool:
+        return self.repository.startswith("oci://")
+
+    @property
+    def address(self) -> str:
+        if self.is_oci:
+            return f"{self.repository}/{self.name}@sha256:{self.sha256}"
+        return self.url or f"{self.repository}/{self.name}-{self.version}.tgz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HelmOptions:
     """`release`: left out, the application's name. `namespace`: left out, the environment's. `values`: file patterns in their
     order, from the chart's directory, or from the repository's root with a leading `/`, and with `{environment}`; `inline`
-    goes over them all."""
+    goes over them all. `charts`: the only ones that are fetched. `redirects`: hosts to which their addresses may lead on."""
 
     release: str | None = None
     namespace: str | None = None
@@ -40,6 +62,8 @@ class HelmOptions:
     api_versions: tuple[str, ...] = ()
     skip_crds: bool = False
     hooks: Literal["include", "leave"] = "include"
+    charts: tuple[PinnedChart, ...] = ()
+    redirects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from downwind.reconcile.due import neighbours
 from downwind.reconcile.stamp import stamp
 from downwind.reconcile.steps import RenderBundle, TriggerRollout
 from downwind.render.bundle import BundleSet, ReleaseFacts, identities, make_bundle
-from downwind.render.engine import EngineUsed, read_objects
+from downwind.render.engine import Fetched, Rendered, read_objects
 from downwind.render.object_files import MOST, object_files
 from downwind.render.tree import FileTree
 from downwind.soundness.document import items, mapping
@@ -60,21 +60,24 @@ def make(
     )
     files = tree or world.repository.tree(repository.address, manifests_commit, repository.credentials)
 
-    def objects_of(where: Environment, path: str) -> tuple[list[dict[str, Any]], EngineUsed]:
+    def objects_of(where: Environment, path: str) -> tuple[list[dict[str, Any]], Rendered]:
         options = application.manifests_of(where).options.of(application.name, where.name, where.namespace)
         rendered = world.renderer.render(files, path, options)
-        return read_objects(rendered), rendered.engine
+        return read_objects(rendered), rendered
 
     parts, engines = {}, {}
+    fetched: list[Mapping[str, str]] = []
     own: set[tuple[str, str, str, str]] = set()
     for part, path in manifests.paths(environment.name).items():
-        objects, engine = objects_of(environment, path)
-        engines[part] = engine.as_json()
+        objects, rendered = objects_of(environment, path)
+        engines[part] = rendered.engine.as_json()
+        fetched += [each for each in map(Fetched.as_json, rendered.fetched) if each not in fetched]
         parts[part] = make_bundle(objects, release)
         own |= identities(objects, environment.namespace)
     _keep_apart(registered, environment, own, objects_of)
     about = {
         "engines": engines,
+        "fetched": fetched,
         "manifests_commit": manifests_commit,
         "rules": names.digest_of_json(release.rules.document()),
         "unused": sorted(set.intersection(*(set(each.unused) for each in parts.values()))),
@@ -119,7 +122,7 @@ def _keep_apart(
     registered: Registered,
     environment: Environment,
     own: set[tuple[str, str, str, str]],
-    objects_of: Callable[[Environment, str], tuple[list[dict[str, Any]], EngineUsed]],
+    objects_of: Callable[[Environment, str], tuple[list[dict[str, Any]], Rendered]],
 ) -> None:
     """Refused where another environment of the same cluster has one of these objects: each rollout would take it from the other.
     A neighbour that can't be rendered says so itself, when it is its turn."""

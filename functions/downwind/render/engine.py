@@ -38,11 +38,25 @@ class EngineUsed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What did not come out of the tree: the archive of a chart by its SHA-256, or another repository by its commit."""
+
+    address: str
+    sha256: str | None = None
+    commit: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        pins = {"sha256": self.sha256, "commit": self.commit}
+        return {"address": self.address, **{key: value for key, value in pins.items() if value is not None}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """What came out of a directory, in the engine's order."""
 
     engine: EngineUsed
     texts: tuple[Text, ...]
+    fetched: tuple[Fetched, ...] = ()
 
 
 def engine_of(files: Iterable[str]) -> Engine:

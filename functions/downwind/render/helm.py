@@ -2,9 +2,8 @@
 its values files. Rules: helm.sh/helm/v4 pkg/chart (Chart.yaml, requirements.yaml, charts/), 4.3.0.
 """
 
-import io
 import posixpath
-import tarfile
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,10 @@ from typing import Any
 from downwind.errors import Refused
 from downwind.model.engines import HelmOptions
 from downwind.model.patterns import path_matches
-from downwind.render.tree import TREE_LIMITS, TreeReader
-from downwind.render.yaml_reader import read_documents
+from downwind.render.chart_archive import dependencies, is_packed, read_archive
+from downwind.render.engine import Fetched
+from downwind.render.pinned_charts import Archives, PinnedCharts
+from downwind.render.tree import TreeReader
 
 _MOST_CHARTS = 100
 _BESIDE = "file://"
@@ -25,24 +26,29 @@ class ChartFiles:
 
     chart: dict[str, bytes]
     values: tuple[bytes, ...]
+    fetched: tuple[Fetched, ...] = ()
 
 
-def chart_files(reader: TreeReader, path: str, options: HelmOptions) -> ChartFiles:
-    """Refused, naming file and field: a dependency that is not in the tree, an archive that unpacks to too much or to
-    anything but files, and a values file that is not there."""
-    walk = _Charts(reader)
+def chart_files(reader: TreeReader, path: str, options: HelmOptions, archives: Archives | None = None) -> ChartFiles:
+    """`archives`: where the charts come from that the options pin.
+
+    Refused, naming file and field: a dependency that is neither in the tree nor pinned, an archive that unpacks to too much or
+    to anything but files, and a values file that is not there."""
+    walk = _Charts(reader, PinnedCharts(options, archives))
     walk.add(reader.directory(path), "")
     values = tuple(
         reader.read(name)
         for index, pattern in enumerate(options.values)
         for name in _matching(reader, path, pattern, f"manifests.helm.values[{index}]")
     )
-    return ChartFiles(chart=walk.files, values=values)
+    return ChartFiles(chart=walk.files, values=values, fetched=tuple(walk.pinned.fetched))
 
 
 class _Charts:
-    def __init__(self, reader: TreeReader) -> None:
+    def __init__(self, reader: TreeReader, pinned: PinnedCharts) -> None:
         self._reader = reader
+        self.pinned = pinned
+        self._placed: set[str] = set()
         self._above: list[str] = []
         self._count = 0
         self.files: dict[str, bytes] = {}
@@ -56,39 +62,45 @@ class _Charts:
         self._above.append(path)
         for name in self._reader.below(path):
             data = self._reader.read(posixpath.join(path, name))
-            if name.startswith("charts/") and name.endswith((".tgz", ".tar.gz")) and name.count("/") == 1:
-                _check_archive(posixpath.join(path, name), data)
+            if is_packed(name) and _is_subchart(posixpath.dirname(posixpath.dirname(name))):
+                read_archive(posixpath.join(path, name), data)
             self.files[into + name] = data
         for chart in sorted({name for name in self.files if name.startswith(into)}):
             below, _, last = chart.removeprefix(into).rpartition("/")
-            if last == "Chart.yaml" and (not below or _is_subchart(below)):
+            if last == "Chart.yaml" and _is_subchart(below):
                 self._dependencies(path, into, f"{below}/" if below else "")
         self._above.pop()
 
     def _dependencies(self, path: str, into: str, below: str) -> None:
         """Of the chart itself, and of those that lie unpacked in its `charts`."""
-        for name in ("Chart.yaml", "requirements.yaml"):
+        for name, lock in (("Chart.yaml", "Chart.lock"), ("requirements.yaml", "requirements.lock")):
             file = posixpath.join(path, below + name)
-            data = self.files.get(into + below + name)
-            documents = read_documents(file, data) if data else []
-            found = documents[0].get("dependencies") if documents else None
-            for index, each in enumerate(found if isinstance(found, list) else ()):
-                if isinstance(each, Mapping):
-                    self._dependency(each, f"{file}: dependencies[{index}]", path, into, below)
+            locked = self.files.get(into + below + lock)
+            versions = None if locked is None else (posixpath.join(path, below + lock), locked)
+            for where, each in dependencies(file, self.files.get(into + below + name)):
+                self._dependency(each, where, path, into, below, versions)
 
-    def _dependency(self, dependency: Mapping[str, Any], where: str, path: str, into: str, below: str) -> None:
+    def _dependency(
+        self,
+        dependency: Mapping[str, Any],
+        where: str,
+        path: str,
+        into: str,
+        below: str,
+        lock: tuple[str, bytes] | None,
+    ) -> None:
         name, repository = str(dependency.get("name") or ""), str(dependency.get("repository") or "")
         charts = f"{into}{below}charts/"
-        brought = (f"{charts}{name}/Chart.yaml", f"{charts}{name}-")
-        if any(each == brought[0] or (each.startswith(brought[1]) and each.endswith(".tgz")) for each in self.files):
+        packed = re.compile(rf"{re.escape(f'{charts}{name}')}-v?[0-9][^/]*\.(tgz|tar\.gz)")
+        own = self.files.keys() - self._placed
+        if any(each == f"{charts}{name}/Chart.yaml" or packed.fullmatch(each) for each in own):
             return
         if not repository.startswith(_BESIDE):
-            what = f"comes from {repository[:120]!r}" if repository else "is not in charts/"
-            raise Refused(
-                f"{where}: {name[:60]!r} {what}, and nothing is fetched while rendering",
-                field=where,
-                fix="commit it: helm dependency build, then git add --force charts",
-            )
+            file, data = self.pinned.place(dependency, where, lock, charts)
+            if self.files.setdefault(charts + file, data) != data:
+                raise Refused(f"{where}: there is another {file} beside it", field=where, fix="use one of them")
+            self._placed.add(charts + file)
+            return
         if not name or "/" in name or name in {".", ".."}:
             raise Refused(f"{where}: {name[:60]!r} is no name of a chart", field=where, fix="correct it")
         beside = posixpath.normpath(posixpath.join(path, below, repository.removeprefix(_BESIDE)))
@@ -101,27 +113,9 @@ class _Charts:
 
 
 def _is_subchart(below: str) -> bool:
-    """`charts/a` or `charts/a/charts/b`."""
-    parts = below.split("/")
+    """The chart itself, `charts/a`, or `charts/a/charts/b`."""
+    parts = below.split("/") if below else []
     return len(parts) % 2 == 0 and all(part == "charts" for part in parts[::2])
-
-
-def _check_archive(name: str, data: bytes) -> None:
-    """Of a vendored chart, read as a stream. Refused: links, devices, paths that leave it, or more than the limits of a tree."""
-    files = size = 0
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r|gz") as archive:
-            for member in archive:
-                files += 1
-                size += member.size
-                outside = member.name.startswith("/") or ".." in member.name.split("/") or "\\" in member.name
-                if outside or not (member.isfile() or member.isdir()):
-                    raise Refused(f"{name}: {member.name[:120]!r} is no file inside", field=name, fix="pack it anew")
-                if files > TREE_LIMITS.files or size > TREE_LIMITS.bytes:
-                    limits = f"{TREE_LIMITS.files} files and {TREE_LIMITS.bytes >> 20} MiB"
-                    raise Refused(f"{name} unpacks to too much", field=name, fix=f"use at most {limits}")
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-        raise Refused(f"{name} is no .tgz: {type(error).__name__}", field=name, fix="pack it anew") from None
 
 
 def _matching(reader: TreeReader, path: str, pattern: str, where: str) -> Iterator[str]:

@@ -7,11 +7,12 @@ Kustomize says so; it never finds more.
 import json
 import posixpath
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from downwind.errors import Refused
 from downwind.render.addresses import local_directory, local_file, refuse_as_path
-from downwind.render.engine import KUSTOMIZATIONS
+from downwind.render.engine import KUSTOMIZATIONS, Fetched
 from downwind.render.remote import MOUNTS, MountedTree, Trees, mount_of
 from downwind.render.tree import TREE_LIMITS, FileTree, TreeLimits, TreeReader
 from downwind.render.yaml_reader import read_documents
@@ -30,13 +31,21 @@ _FUNCTIONS = ("config.kubernetes.io/function", "config.k8s.io/function")
 _MOST_ROOTS = 500
 
 
-def kustomize_files(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kustomization:
+    """`files`: content by path from the tree's root."""
+
+    files: dict[str, bytes]
+    fetched: tuple[Fetched, ...]
+
+
+def kustomization(
     tree: FileTree,
     path: str,
     allowed: tuple[str, ...] = (),
     trees: Trees | None = None,
     limits: TreeLimits = TREE_LIMITS,
-) -> dict[str, bytes]:
+) -> Kustomization:
     """Every file that `kustomize build path` reads, by its path from the tree's root. A base of another repository that
     `allowed` names is read from `trees`, and its address becomes a path.
 
@@ -47,7 +56,7 @@ def kustomize_files(
     walk = _Walk(mounted, TreeReader(mounted, limits))
     walk.add(walk.reader.directory(path), plugins=False)
     walk.run()
-    return walk.files
+    return Kustomization(files=walk.files, fetched=mounted.fetched)
 
 
 class _Walk:

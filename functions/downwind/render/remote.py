@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from downwind.errors import Refused
+from downwind.render.engine import Fetched
 from downwind.render.tree import FileTree, Kind
 
 MOUNTS = ".downwind-remote"
@@ -72,6 +73,10 @@ class MountedTree:
         self._trees = trees
         self._allowed = tuple(each.lower() for each in allowed)
         self._mounts: dict[tuple[str, str], tuple[int, FileTree]] = {}
+
+    @property
+    def fetched(self) -> tuple[Fetched, ...]:
+        return tuple(Fetched(address=f"https://{place}.git", commit=commit) for place, commit in self._mounts)
 
     def mount(self, value: str, where: str) -> str | None:
         """The path at which the base of this address lies from now on; None: the address is not allowed, or no base."""

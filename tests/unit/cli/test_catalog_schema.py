@@ -57,6 +57,7 @@ def reader_says(document: Any) -> bool:
     return says(read_application, document, Invalid)
 
 
+REDIS = {"repository": "https://charts.acme.example", "name": "redis", "version": "1.2.3", "sha256": "a" * 64}
 ELSEWHERE = {"address": "https://github.com/acme/deploy.git"}
 CHANNELS: dict[str, dict[str, Any]] = {
     "commit-status": {"name": "commits", "to": "commit-status", "credentials": "github"},
@@ -115,6 +116,10 @@ GOOD: list[list[Change]] = [
         )
     ],
     [("manifests.helm", {"kubernetes_version": "v1.30.2", "api_versions": ["monitoring.coreos.com/v1"]})],
+    [("manifests.helm", {"charts": [REDIS], "redirects": ["release-assets.githubusercontent.com"]})],
+    [("manifests.helm", {"charts": [REDIS | {"url": "https://github.com/acme/x/releases/download/v1/redis.tgz"}]})],
+    [("manifests.helm", {"charts": [REDIS, REDIS | {"version": "v1.2.4-rc.1+b"}], "redirects": None})],
+    [("manifests.helm", {"charts": [REDIS | {"repository": "oci://ghcr.io:443/acme/charts/", "url": None}]})],
     [("manifests", DELETE), ("environments.0.manifests", {"path": "a"}), ("environments.1.manifests", {"path": "b"})],
     [("policy", None), ("image_paths", None), ("environments.0.cluster", None), ("environments.0.policy", None)],
     [("policy", {}), ("environments.0.policy", {"kinds": None}), ("environments.0.cluster", "eu-1")],
@@ -200,6 +205,35 @@ BAD: list[list[Change]] = [
     [("manifests.helm", {"kubernetes_version": "latest"})],
     [("manifests.helm", {"api_versions": ["--x"]})],
     [("manifests.helm", {"hooks": True})],
+    [("manifests.helm", {"charts": REDIS})],
+    [("manifests.helm", {"charts": [{name: value for name, value in REDIS.items() if name != "sha256"}]})],
+    [("manifests.helm", {"charts": [REDIS | {"sha256": "A" * 64}]})],
+    [("manifests.helm", {"charts": [REDIS | {"sha256": f"sha256:{'a' * 64}"}]})],
+    [("manifests.helm", {"charts": [REDIS | {"version": "~1.2"}]})],
+    [("manifests.helm", {"charts": [REDIS | {"version": 1.2}]})],
+    [("manifests.helm", {"charts": [REDIS | {"version": "01.2.3"}]})],
+    [("manifests.helm", {"charts": [REDIS | {"name": "../x"}]})],
+    [("manifests.helm", {"charts": [REDIS | {"digest": "x"}]})],
+    [("manifests.helm", {"charts": [REDIS | {"repository": "oci://ghcr.io/acme", "url": "https://ghcr.io/x.tgz"}]})],
+    *(
+        [("manifests.helm", {"charts": [REDIS | {"repository": each}]})]
+        for each in (
+            "http://charts.acme.example",
+            "https://ann:pw@charts.acme.example",
+            "https://charts.acme.example/a/../b",
+            "https://charts.acme.example?x=1",
+            "https://169.254.169.254",
+            "https://localhost",
+            "https://2130706433",
+            "file:///etc",
+            "@alias",
+        )
+    ),
+    [("manifests.helm", {"charts": [REDIS | {"url": "https://charts.acme.example/x.tgz?token=1"}]})],
+    [("manifests.helm", {"charts": [REDIS | {"url": "oci://ghcr.io/x"}]})],
+    [("manifests.helm", {"redirects": ["https://charts.acme.example"]})],
+    [("manifests.helm", {"redirects": ["127.0.0.1"]})],
+    [("manifests.helm", {"redirects": "charts.acme.example"})],
     [("manifests", "deploy")],
     [("manifests.path", "/deploy")],
     [("manifests.path", "deploy/../..")],
@@ -292,6 +326,7 @@ ONLY_THE_READER_KNOWS: list[list[Change]] = [
     [("environments.1.freeze.0.cron", "0 25 * * FRI")],
     [("environments.1.freeze.0.lasts", "32d")],
     [("environments.1.freeze.0.timezone", "Europe/Atlantis")],
+    [("manifests.helm", {"charts": [REDIS, REDIS | {"sha256": "b" * 64}]})],
     [("notify", [CHANNELS["slack"], CHANNELS["mail"] | {"name": "ops"}])],
     [("notify", [CHANNELS["slack"] | {"environments": ["nowhere"]}])],
     [("notify", [CHANNELS["commit-status"] | {"repository": "https://git.acme.example/a/b"}])],

@@ -100,6 +100,8 @@ def test_parts_one_by_one_or_all(cli: Any, shop: Any) -> None:
         (["shop", "-e", "staging", "--recursive"], "--recursive is of a folder", 2),
         (["./nothing"], "nothing is not a folder", 1),
         (["./folder", "--commit", "abc"], "--commit is of an application", 2),
+        (["shop", "-e", "staging", "--charts", "x"], "--charts is of a folder", 2),
+        (["./folder", "--charts", "nothing.yaml"], "nothing.yaml cannot be read: No such file or directory", 1),
         (["shop", "-o", "dir"], "-o dir and --to FOLDER belong together", 2),
     ],
 )
@@ -152,6 +154,29 @@ def test_links_in_a_folder_are_followed_inside_its_repository_only(cli: Any, fol
     (folder / "shared.yaml").symlink_to("/etc/hostname")
     refused = cli.run("render", "deploy")
     assert "the symlink deploy/shared.yaml leaves the repository" in refused.stderr
+
+
+PINS = "charts: [{repository: https://charts.acme.example, name: redis, version: 2.0.0, sha256: %s}]\n" % ("a" * 64)
+
+
+@pytest.mark.parametrize(
+    ("pins", "said"),
+    [
+        (PINS, "'redis' (~1.2) of 'https://charts.acme.example' is not among the catalog's manifests.helm.charts"),
+        (PINS.replace("2.0.0", '"~2"'), "charts[0].version: '~2' does not have the right form"),
+        ("helm: {charts: []}\n", "helm: is not a field; known here: charts, redirects"),
+        ("a: 1\n---\na: 1\n", "pins.yaml holds 2 documents"),
+    ],
+    ids=["another version", "a range", "another place", "two"],
+)
+def test_a_charts_dependencies_elsewhere_are_those_of_a_file_and_no_others(
+    cli: Any, folder: Path, pins: str, said: str
+) -> None:
+    needs = "[{name: redis, version: ~1.2, repository: 'https://charts.acme.example'}]"
+    (folder / "Chart.yaml").write_text(f"apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies: {needs}\n")
+    (folder.parent / "pins.yaml").write_text(pins)
+    refused = cli.run("render", "deploy", "--charts", "pins.yaml")
+    assert (refused.exit_code, said in refused.stderr) == (1, True), refused.stderr
 
 
 @pytest.mark.engines

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from downwind.model.engines import EngineOptions, HelmOptions, KustomizeOptions, PlainOptions
+from downwind.model.engines import EngineOptions, HelmOptions, KustomizeOptions, PinnedChart, PlainOptions
 from downwind.model.fields import Invalid
 from downwind.model.read_catalog import read_application
 
@@ -30,6 +30,8 @@ def test_every_field_becomes_a_value(catalog_text: str) -> None:
         "api_versions": ["a/v1"],
         "skip_crds": True,
         "hooks": "leave",
+        "charts": [{"repository": "oci://ghcr.io/acme/", "name": "redis", "version": "1.2.3", "sha256": "a" * 64}],
+        "redirects": ["pkg-containers.githubusercontent.com"],
     }
     kustomize = {
         "load": "repository",
@@ -53,6 +55,8 @@ def test_every_field_becomes_a_value(catalog_text: str) -> None:
             api_versions=("a/v1",),
             skip_crds=True,
             hooks="leave",
+            charts=(PinnedChart(repository="oci://ghcr.io/acme", name="redis", version="1.2.3", sha256="a" * 64),),
+            redirects=("pkg-containers.githubusercontent.com",),
         ),
     )
     of = found.of("shop", "staging", "shop-staging")
@@ -66,3 +70,33 @@ def test_every_field_becomes_a_value(catalog_text: str) -> None:
 def test_inline_values_are_what_json_has(catalog_text: str, inline: Any) -> None:
     with pytest.raises(Invalid, match=r"manifests\.helm\.inline: is not a mapping of plain values"):
         options(catalog_text, {"helm": {"inline": inline}})
+
+
+REDIS = {"repository": "https://charts.acme.example", "name": "redis", "version": "1.2.3", "sha256": "a" * 64}
+
+
+@pytest.mark.parametrize(
+    ("more", "address"),
+    [
+        ({}, "https://charts.acme.example/redis-1.2.3.tgz"),
+        ({"url": "https://cdn.acme.example/r.tgz"}, "https://cdn.acme.example/r.tgz"),
+        ({"repository": "oci://ghcr.io/acme"}, f"oci://ghcr.io/acme/redis@sha256:{'a' * 64}"),
+    ],
+)
+def test_a_pinned_chart_has_one_address(more: dict[str, str], address: str) -> None:
+    assert PinnedChart(**(REDIS | more)).address == address
+
+
+@pytest.mark.parametrize(
+    ("charts", "said"),
+    [
+        ([REDIS, REDIS | {"sha256": "b" * 64}], r"charts\[1\]: is the same chart in the same version again"),
+        (
+            [REDIS | {"repository": "oci://ghcr.io/acme", "url": "https://x.io/r.tgz"}],
+            r"charts\[0\]\.url: belongs to an",
+        ),
+    ],
+)
+def test_pins_that_make_no_sense_are_problems(catalog_text: str, charts: Any, said: str) -> None:
+    with pytest.raises(Invalid, match=said):
+        options(catalog_text, {"helm": {"charts": charts}})

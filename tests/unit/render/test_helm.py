@@ -1,26 +1,21 @@
 """What the walk finds for Helm, and what it refuses before Helm sees it."""
 
+import contextlib
 import gzip
 import io
 import json
+import random
 import tarfile
-from typing import Any
+import tracemalloc
 
 import pytest
+from tests.charts import chart, dependency
 
 from downwind.adapters.memory_tree import MemoryTree
 from downwind.errors import Refused
 from downwind.model.engines import HelmOptions
 from downwind.render.helm import ChartFiles, chart_files
 from downwind.render.tree import TreeReader
-
-
-def chart(name: str, *dependencies: Any) -> bytes:
-    return json.dumps({"apiVersion": "v2", "name": name, "version": "1.0.0", "dependencies": dependencies}).encode()
-
-
-def dependency(name: str, repository: str = "") -> dict[str, str]:
-    return {"name": name, "version": "1.0.0", **({"repository": repository} if repository else {})}
 
 
 def archive(*members: tarfile.TarInfo, data: bytes = b"") -> bytes:
@@ -54,9 +49,19 @@ def test_a_chart_is_its_directory_and_the_charts_beside_it_that_it_names() -> No
     }
 
 
-@pytest.mark.parametrize("repository", ["https://charts.example", "oci://registry.example/x", "@alias", "alias:x", ""])
-def test_a_dependency_that_is_not_in_the_tree_is_refused_with_what_to_do(repository: str) -> None:
-    with pytest.raises(Refused, match="nothing is fetched while rendering") as caught:
+@pytest.mark.parametrize(
+    ("repository", "said"),
+    [
+        ("https://charts.example", "is not among the catalog's manifests.helm.charts, and nothing else is fetched"),
+        ("oci://registry.example/x", "is not among the catalog's manifests.helm.charts, and nothing else is fetched"),
+        ("http://charts.example", "comes from .*, and nothing is fetched from there"),
+        ("@alias", "comes from .*, and nothing is fetched from there"),
+        ("alias:x", "comes from .*, and nothing is fetched from there"),
+        ("", "is not in charts/, and nothing is fetched from there"),
+    ],
+)
+def test_a_dependency_that_is_not_in_the_tree_is_refused_with_what_to_do(repository: str, said: str) -> None:
+    with pytest.raises(Refused, match=said) as caught:
         find({"shop/Chart.yaml": chart("shop", dependency("redis", repository))})
     assert caught.value.field == "shop/Chart.yaml: dependencies[0]"
     assert "helm dependency build" in str(caught.value.fix)
@@ -159,3 +164,41 @@ def test_values_that_are_not_there_are_an_error(pattern: str) -> None:
     with pytest.raises(Refused, match=r"no file (matches )?'") as caught:
         find(VALUES, "shop", pattern)
     assert caught.value.field == "manifests.helm.values[0]"
+
+
+def headers(*blocks: tuple[bytes, int]) -> bytes:
+    """Nothing but pax headers of these sizes, with zeros in them: the tar format of their bodies, not a chart."""
+    made = b""
+    for kind, size in blocks:
+        member = tarfile.TarInfo("x")
+        member.type, member.size = kind, size
+        made += member.tobuf(tarfile.USTAR_FORMAT) + bytes(-(-size // 512) * 512)
+    return gzip.compress(made, 1)
+
+
+def test_a_header_in_an_archive_asks_for_no_more_memory_than_the_limits() -> None:
+    large = headers((tarfile.XHDTYPE, 120 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused, match="unpacks to too much"):
+            find({"shop/Chart.yaml": chart("shop"), "shop/charts/x.tgz": large})
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_headers_of_headers_without_end_are_no_archive() -> None:
+    chain = headers(*[(tarfile.XHDTYPE, 0)] * 5_000)
+    with pytest.raises(Refused, match=r"is no \.tgz"):
+        find({"shop/Chart.yaml": chart("shop"), "shop/charts/x.tgz": chain})
+
+
+def test_an_archive_with_any_bytes_changed_is_read_or_refused() -> None:
+    whole = gzip.decompress(archive(tarfile.TarInfo("a/Chart.yaml"), tarfile.TarInfo("a/b"), data=b"name: a\n"))
+    chance = random.Random(8)
+    for _ in range(300):
+        changed = bytearray(whole)
+        for _ in range(chance.randint(1, 8)):
+            changed[chance.randrange(1536)] = chance.randrange(256)
+        with contextlib.suppress(Refused):
+            find({"shop/Chart.yaml": chart("shop"), "shop/charts/x.tgz": gzip.compress(bytes(changed), 1)})

@@ -4,7 +4,7 @@ import pytest
 
 from downwind.adapters.memory_tree import MemoryTree
 from downwind.errors import Refused
-from downwind.render.kustomize import kustomize_files
+from downwind.render.kustomize import kustomization
 from downwind.render.tree import TreeLimits
 
 OBJECT = b"kind: A\n"
@@ -12,7 +12,7 @@ OBJECT = b"kind: A\n"
 
 def walk(files: dict[str, bytes | str], path: str = "app", special: dict[str, str] | None = None) -> set[str]:
     content = {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
-    return set(kustomize_files(MemoryTree(content, special), path))
+    return set(kustomization(MemoryTree(content, special), path).files)
 
 
 def test_every_way_to_name_a_file_is_followed_and_nothing_else_is_copied() -> None:
@@ -171,10 +171,10 @@ def test_a_circle_ends() -> None:
 def test_limits_hold_for_all_that_is_needed_together() -> None:
     files = {"app/kustomization.yaml": b"resources: [a.yaml, b.yaml]", "app/a.yaml": OBJECT, "app/b.yaml": OBJECT}
     with pytest.raises(Refused, match="more than 2 files"):
-        kustomize_files(MemoryTree(files), "app", limits=TreeLimits(files=2))
+        kustomization(MemoryTree(files), "app", limits=TreeLimits(files=2))
     chain = {f"{number}/kustomization.yaml": b"resources: [../%d]" % (number + 1) for number in range(600)}
     with pytest.raises(Refused, match="more than 500 kustomizations"):
-        kustomize_files(MemoryTree(chain), "0")
+        kustomization(MemoryTree(chain), "0")
 
 
 def test_links_lead_inside_and_submodules_nowhere() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from downwind.adapters.memory_tree import MemoryTree
 from downwind.errors import Refused
-from downwind.render.kustomize import kustomize_files
+from downwind.render.kustomize import kustomization
 from downwind.render.remote import Base, read_base
 from downwind.render.tree import FileTree
 
@@ -64,7 +64,7 @@ Trees = dict[tuple[str, str], FileTree]
 
 def walk(files: dict[str, str], trees: Trees, *allowed: str) -> dict[str, bytes]:
     tree = MemoryTree({name: text.encode() for name, text in files.items()})
-    return kustomize_files(tree, "app", allowed, lambda address, commit: trees[address, commit])
+    return kustomization(tree, "app", allowed, lambda address, commit: trees[address, commit]).files
 
 
 def bases(files: dict[str, str], special: dict[str, str] | None = None) -> Trees:

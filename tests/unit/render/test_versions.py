@@ -17,7 +17,7 @@ from downwind.render.versions import Version, read_version, satisfies
 CORPUS = [json.loads(line) for line in (Path(__file__).parent / "corpus/versions.jsonl").read_text().splitlines()]
 VERSIONS = """0.0.0 0.0.1 0.0.3 0.0.4 0.1.0 0.2.0 0.2.3 0.2.9 0.3.0 1.0.0 1.1.9 1.2.0 1.2.2 1.2.3 1.2.4 1.3.0 1.4.0 1.4.9 1.5.0
 1.11.0 2.0.0 2.1.0 3.1.4 4.0.0 10.0.0 1.2.3-alpha 1.2.3-alpha.1 1.2.3-alpha.2 1.2.3-alpha.10 1.2.3-beta 1.2.3-0 1.2.0-rc.1
-1.3.0-alpha 2.0.0-0 2.0.0-rc.1 0.0.1-beta.2 0.0.1-beta.11 1.2.3+build 1.2.3-alpha+x v1.2.3 1.2 1""".split()
+1.3.0-alpha 2.0.0-0 2.0.0-rc.1 0.0.1-beta.2 0.0.1-beta.11 1.2.3+build 1.2.3-alpha+x v1.2.3 1.2 1""".split()  # noqa: SIM905 - as a list it is forty lines
 
 
 def version(text: str) -> Version:
