@@ -14,7 +14,7 @@ from pathlib import Path
 from downwind import logs
 from downwind.adapters.engine_programs import Programs
 from downwind.adapters.plain_renderer import refuse_options, render_plain
-from downwind.adapters.sandbox import RUN_LIMITS, isolation, run
+from downwind.adapters.sandbox import RUN_LIMITS, run, walls
 from downwind.model.engines import EngineOptions, HelmOptions, KustomizeOptions
 from downwind.render.engine import EngineUsed, Fetched, Rendered, Text, engine_for
 from downwind.render.helm import chart_files
@@ -57,9 +57,10 @@ class EngineRenderer:
             else _helm(reader, path, options, self._archives)
         )
         program = self._programs.find(engine)
-        if not isolation() and not self._told:
+        isolated = walls()
+        if len(isolated) < 2 and not self._told:
             self._told = True
-            logs.warning("engines keep the network: this machine makes no user namespaces")
+            logs.warning("engines run without a wall that this machine cannot give", isolated=list(isolated))
         name = f"{engine} {'build' if engine == 'kustomize' else 'template'} {path or '.'}"
         with tempfile.TemporaryDirectory(prefix="downwind-") as folder:
             scratch = Path(folder)
@@ -67,7 +68,7 @@ class EngineRenderer:
             _write(scratch, prepared.files)
             command = [str(program.path), *prepared.arguments]
             printed = run(name, command, scratch / prepared.folder, scratch / "home", self._limits)
-        used = EngineUsed(name=engine, version=program.version, sha256=program.sha256)
+        used = EngineUsed(name=engine, version=program.version, sha256=program.sha256, isolated=isolated)
         return Rendered(engine=used, texts=(Text(name=name, data=printed),), fetched=prepared.fetched)
 
 

@@ -1,8 +1,9 @@
-"""Runs a program that is not trusted with what it reads: no environment, no home, no programs to call, no network where the
-kernel lets us take it away, and under limits. Its own process group, killed whole when it is over.
+"""Runs a program that is not trusted with what it reads: no environment, no home, no programs to call, no network and no files of
+the machine where the kernel lets us take them away, and under limits. Its own process group, killed whole when it is over.
 
-Linux. Where user namespaces are not allowed (`unshare` is missing or refused) the network stays, and so does the limit of
-processes away; elsewhere than on Linux memory and processes are not limited either. `isolation()` says which.
+Linux. Where user namespaces are not allowed (`unshare` is missing or refused) the network stays, and the limit of processes
+is not there; without Landlock the files of the machine stay. Elsewhere than on Linux memory and processes are not limited either.
+`walls()` says which of both this machine has.
 """
 
 import contextlib
@@ -20,10 +21,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from downwind.adapters import landlock
 from downwind.errors import Refused, TransientError
 
 _UNSHARE = ("--user", "--net", "--ipc", "--uts", "--")
 _CHUNK = 1 << 16
+_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +60,23 @@ def isolation() -> tuple[str, ...]:
     return command if done.returncode == 0 else ()
 
 
+def walls() -> tuple[str, ...]:
+    """What is taken away here: `files`, `network`."""
+    return (("files",) if landlock.version() else ()) + (("network",) if isolation() else ())
+
+
 def run(name: str, command: Sequence[str], folder: Path, home: Path, limits: RunLimits = RUN_LIMITS) -> bytes:
     """What it printed. `name` is for errors; `home`: an empty folder beside the copy.
 
     Refused: it failed (with the end of what it said, cleaned), printed too much, or used up its processor time or memory.
     TransientError: the machine was too slow, or has no room.
     """
+    full = [*isolation(), *command]
     environment = {"HOME": str(home), "TMPDIR": str(home), "PATH": str(home), **_go(limits)}
-    try:
-        process = subprocess.Popen(
-            [*isolation(), *command],
+
+    def start() -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            full,
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -74,6 +84,9 @@ def run(name: str, command: Sequence[str], folder: Path, home: Path, limits: Run
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+
+    try:
+        process = landlock.confined(start, _files(full, home)) if landlock.version() else start()
     except OSError as error:
         raise TransientError(f"{name} could not be started: {error.strerror}") from error
     try:
@@ -92,6 +105,26 @@ def run(name: str, command: Sequence[str], folder: Path, home: Path, limits: Run
     if process.returncode != 0:
         raise _failed(name, process.returncode, said, home, limits)
     return out
+
+
+def _files(command: Sequence[str], home: Path) -> list[tuple[Path, int]]:
+    """What it may do with which files: read the copy, write its empty home, start itself with what a program of the system needs
+    for that. No file of an engine is among them: both are one file each."""
+    read = landlock.READ | landlock.LIST
+    programs = [Path(each) for each in command if each.startswith("/")]
+    return [
+        (home.parent, read),
+        (home, read | landlock.CHANGE),
+        (Path(os.devnull), landlock.READ | landlock.WRITE),
+        *((path, landlock.READ | landlock.EXECUTE) for path in (*programs, *_loaders())),
+        *((Path(path), landlock.READ) for path in _LIBRARIES),
+    ]
+
+
+@cache
+def _loaders() -> tuple[Path, ...]:
+    """The programs that load shared libraries; `unshare` has some."""
+    return tuple(path for folder in ("/lib64", "/lib") for path in Path(folder).glob("ld-*.so*"))
 
 
 def _go(limits: RunLimits) -> dict[str, str]:

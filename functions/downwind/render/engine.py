@@ -27,14 +27,21 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineUsed:
-    """`version` and `sha256` are of the program that ran; None for plain manifests, which need none."""
+    """`version` and `sha256` are of the program that ran; None for plain manifests, which need none. `isolated`: what of the
+    machine was kept from it."""
 
     name: Engine
     version: str | None = None
     sha256: str | None = None
+    isolated: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, str | None]:
-        return {"name": self.name, "version": self.version, "sha256": self.sha256}
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "version": self.version,
+            "sha256": self.sha256,
+            "isolated": list(self.isolated),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

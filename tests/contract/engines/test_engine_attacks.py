@@ -1,6 +1,7 @@
 """Trees that mean harm, with the real Kustomize and Helm: what the walk refuses, and what the limits end."""
 
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from downwind.adapters.engine_programs import Programs
 from downwind.adapters.engine_renderer import EngineRenderer
 from downwind.adapters.memory_tree import MemoryTree
-from downwind.adapters.sandbox import RunLimits, isolation, run
+from downwind.adapters.sandbox import RunLimits, isolation, run, walls
 from downwind.errors import Refused, TransientError
 from downwind.model.engines import EngineOptions
 
@@ -37,7 +38,7 @@ def test_even_unwalked_kustomize_finds_neither_git_nor_network(tmp_path: Path) -
     home.mkdir()
     for address, said in (
         ("git::file:///tmp?ref=x", "git"),
-        ("https://127.0.0.1:1/a.yaml", "network is unreachable|connection refused"),
+        ("https://127.0.0.1:1/a.yaml", "network is unreachable|connection refused|permission denied"),
     ):
         (tmp_path / "tree" / "kustomization.yaml").write_text(f"resources: ['{address}']")
         with pytest.raises(Refused, match=f"(?i){said}"):
@@ -93,7 +94,35 @@ def test_a_program_in_here_sees_neither_environment_nor_network_nor_other_progra
         "TMPDIR",
     ], seen
     if isolation():
-        devices = run("devices", ["/bin/cat", "/proc/net/dev"], tmp_path, home).decode().splitlines()[2:]
+        done = subprocess.run([*isolation(), "/bin/cat", "/proc/net/dev"], capture_output=True, check=True)
+        devices = done.stdout.decode().splitlines()[2:]
         assert [line.partition(":")[0].strip() for line in devices] == ["lo"]
     with pytest.raises(Refused, match=r"no-such: (command )?not found"):
         run("sh", ["/bin/sh", "-c", "no-such || cat /dev/null"], tmp_path, home)
+
+
+SECRET = Path("/etc/hostname")
+
+
+@pytest.mark.parametrize("engine", ["kustomize", "helm"])
+def test_even_unwalked_an_engine_reads_no_file_of_the_machine(engine: str, tmp_path: Path) -> None:
+    """The second wall: as if the walk had missed a symlink, or a path out of the tree. Without the wall both print it."""
+    if "files" not in walls():
+        pytest.skip("NOT TESTED: this kernel has no Landlock")
+    program = Programs([Path(os.environ["WITH_ENGINES"])]).find(engine).path
+    copy, home = tmp_path / "copy", tmp_path / "home"
+    home.mkdir()
+    (copy / "templates").mkdir(parents=True)
+    (copy / "Chart.yaml").write_bytes(CHART)
+    (copy / "stolen").symlink_to(SECRET)
+    (copy / "templates" / "a.yaml").write_text('kind: A\nstolen: {{ .Files.Get "stolen" | quote }}\n')
+    (copy / "kustomization.yaml").write_text(f"configMapGenerator: [{{name: a, files: [{SECRET}]}}]\n")
+    arguments = {
+        "kustomize": ["build", "--load-restrictor", "LoadRestrictionsNone", "."],
+        "helm": ["template", "."],
+    }
+    command = [str(program), *arguments[engine]]
+    unconfined = subprocess.run(command, cwd=copy, capture_output=True, check=True, env={"HOME": str(home)})
+    assert SECRET.read_bytes().strip() in unconfined.stdout
+    with pytest.raises(Refused, match="permission denied"):
+        run(engine, command, copy, home)

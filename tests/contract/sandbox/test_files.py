@@ -1,0 +1,66 @@
+"""What a program in the sandbox can do with files: read the copy, write its home, no more. Needs a kernel with Landlock."""
+
+from pathlib import Path
+
+import pytest
+
+from downwind.adapters import landlock
+from downwind.adapters.sandbox import run, walls
+from downwind.errors import Refused
+
+pytestmark = pytest.mark.skipif("files" not in walls(), reason="NOT TESTED: this kernel has no Landlock")
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """A copy as an engine gets one, and a file beside it that is none of its business."""
+    for name in ("work/copy", "work/home"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "work/copy/a.yaml").write_text("mine\n")
+    (tmp_path / "other").write_text("not mine\n")
+    (tmp_path / "work/copy/link").symlink_to(tmp_path / "other")
+    return tmp_path / "work"
+
+
+def sh(scratch: Path, text: str) -> bytes:
+    return run("sh", ["/bin/sh", "-c", text], scratch / "copy", scratch / "home")
+
+
+def test_the_copy_can_be_read_and_the_home_be_written(scratch: Path) -> None:
+    assert (
+        sh(scratch, "read a < a.yaml; echo $a > $HOME/b; read c < $HOME/b; echo $c > /dev/null; echo $c") == b"mine\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "read a < /etc/hostname",
+        "read a < link",
+        "read a < ../../other",
+        "read a < /proc/self/environ",
+        "read a < /proc/1/environ",
+        "echo x > a.yaml",
+        "echo x > ../../other",
+        "echo x > /tmp/downwind-was-here",
+        "/bin/cat a.yaml",
+    ],
+)
+def test_nothing_else_can_be_read_written_or_started(scratch: Path, line: str) -> None:
+    with pytest.raises(Refused, match=r"(?i)permission denied"):
+        sh(scratch, f"{line} && echo done")
+    assert not Path("/tmp/downwind-was-here").exists()
+
+
+def test_only_the_program_is_confined_and_not_who_started_it(scratch: Path) -> None:
+    sh(scratch, "true")
+    assert (scratch.parent / "other").read_text() == "not mine\n"
+    assert Path("/proc/self/status").read_text()
+
+
+def test_an_error_of_what_is_started_comes_out() -> None:
+    def fails() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        landlock.confined(fails, [])
