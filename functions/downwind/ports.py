@@ -16,6 +16,7 @@ from downwind.model.channels import Channel
 from downwind.model.engines import EngineOptions, PinnedChart
 from downwind.model.execution import Execution
 from downwind.model.notice import Notice
+from downwind.model.policy import SigningKey
 from downwind.render.engine import Rendered
 from downwind.render.tree import FileTree
 
@@ -139,17 +140,19 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """How a builder says that it made an image. `builder` is its id; `sources`: (repository, commit) of what it took."""
+    """How a builder says that it made an image. `builder` is its id; `sources`: (repository, commit) of what it took;
+    `signed_by`: the id of the key whose signature under exactly this holds, None: none was asked for, or none holds."""
 
     builder: str
     sources: tuple[tuple[str, str], ...] = ()
+    signed_by: str | None = None
 
 
 class Attestations(Protocol):
     """What builders have attested of images, kept where only they can write."""
 
-    def provenance(self, name: str, digest: str) -> Sequence[Provenance]:
-        """Of exactly this image; empty: nothing yet."""
+    def provenance(self, name: str, digest: str, keys: Sequence[SigningKey] = ()) -> Sequence[Provenance]:
+        """Of exactly this image; empty: nothing yet. `keys`: whose signatures count. Refused: one of them is no key."""
 
 
 class Charts(Protocol):

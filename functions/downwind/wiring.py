@@ -114,8 +114,9 @@ def make_world(settings: Settings) -> World:
 
             return MemoryAttestations()
         from downwind.adapters.artifact_analysis import ArtifactAnalysis
+        from downwind.adapters.recent_attestations import RecentAttestations
 
-        return ArtifactAnalysis(timeout=timeout)
+        return RecentAttestations(ArtifactAnalysis(timeout=timeout))
 
     def renderer() -> Any:
         return make_renderer(timeout, world_repository)

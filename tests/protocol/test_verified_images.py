@@ -119,6 +119,23 @@ def test_attestations_are_waited_for_and_have_to_name_builder_repository_and_com
     assert len(shop.executions("staging")) == 1
 
 
+KEYS = r'[{id: keys/1, pem: "-----BEGIN PUBLIC KEY-----\nMFkwEwYH\n-----END PUBLIC KEY-----\n"}]'
+
+
+def test_with_keys_only_what_one_of_them_has_signed_counts(new_shop: Any) -> None:
+    shop = asking(new_shop, f"{{provenance: attestation, builders: ['{BUILDER}'], keys: {KEYS}}}")
+    commit, other = shop.push(), shop.push()
+    attest = shop.memory.attestations.attest
+    attest(IMAGE, digest_for(commit), BUILDER, (REPOSITORY, commit), signed_by="keys/1")
+    shop.build(commit)
+    assert reasons(shop, commit) == []
+    attest(IMAGE, digest_for(other), BUILDER, (REPOSITORY, other), signed_by="keys/2")
+    attest(IMAGE, digest_for(other), BUILDER, ("https://github.com/acme/other.git", other), signed_by="keys/1")
+    shop.build(other)
+    (reason,) = {body["reason"] for body in shop.blocked(other)}
+    assert f"{BUILDER} of {REPOSITORY}@{other}, which none of verify.keys has signed" in reason
+
+
 @pytest.mark.parametrize(
     ("builder", "repository", "other_commit"),
     [("https://evil.example", REPOSITORY, None), (BUILDER, f"{REPOSITORY}x", None), (BUILDER, REPOSITORY, "e" * 40)],

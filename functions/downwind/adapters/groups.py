@@ -7,7 +7,8 @@ group's members (a role of a groups reader, or membership in the group).
 import re
 from typing import Any
 
-from downwind.errors import Misconfigured, TransientError
+from downwind.adapters.google_rest import GoogleApi
+from downwind.errors import TransientError
 
 _URL = "https://cloudidentity.googleapis.com/v1/"
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
@@ -22,47 +23,15 @@ class CloudIdentityGroups:
     """Asks each time: who has left a group must not order for another hour."""
 
     def __init__(self, timeout: float = 20, session: Any = None, url: str = _URL) -> None:
-        self._session = session if session is not None else _google_session()
-        self._timeout = timeout
-        self._url = url
+        self._api = GoogleApi("Cloud Identity", url, "cloud-identity.groups.readonly", _FIX, timeout, session)
 
     def has(self, group: str, email: str) -> bool:
         if not _EMAIL.fullmatch(email) or not _EMAIL.fullmatch(group):
             return False  # the query below is an expression: nothing else may stand in its quotes
-        found = self._get("groups:lookup", {"groupKey.id": group}, group)
+        found = self._api.get("groups:lookup", {"groupKey.id": group}, f"group {group}")
         name = found.get("name")
         if not isinstance(name, str) or not _GROUP.fullmatch(name):
             raise TransientError("Cloud Identity gave no name of the group")
         query = {"query": f"member_key_id == '{email}'"}
-        answer = self._get(f"{name}/memberships:checkTransitiveMembership", query, group)
+        answer = self._api.get(f"{name}/memberships:checkTransitiveMembership", query, f"group {group}")
         return answer.get("hasMembership") is True
-
-    def _get(self, path: str, query: dict[str, str], group: str) -> dict[str, Any]:
-        from google.auth.exceptions import GoogleAuthError
-
-        try:
-            answer = self._session.get(self._url + path, params=query, timeout=self._timeout)
-        except OSError as error:  # requests' errors are OSErrors
-            raise TransientError("Cloud Identity did not answer") from error
-        except GoogleAuthError as error:
-            raise TransientError(f"no token to ask Cloud Identity with: {type(error).__name__}") from error
-        if 400 <= answer.status_code < 500 and answer.status_code not in {408, 429}:
-            raise Misconfigured(f"group {group} can't be read ({answer.status_code})", fix=_FIX)
-        if answer.status_code != 200:
-            raise TransientError(f"Cloud Identity answered {answer.status_code}")
-        found = answer.json()
-        return found if isinstance(found, dict) else {}
-
-
-def _google_session() -> Any:
-    import google.auth
-    from google.auth.exceptions import DefaultCredentialsError
-    from google.auth.transport.requests import AuthorizedSession
-
-    try:
-        credentials, _project = google.auth.default(
-            scopes=["https://www.googleapis.com/auth/cloud-identity.groups.readonly"]
-        )
-    except DefaultCredentialsError as error:
-        raise Misconfigured("there are no credentials for Cloud Identity", fix=_FIX) from error
-    return AuthorizedSession(credentials)

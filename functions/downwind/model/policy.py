@@ -56,14 +56,23 @@ class ImagePath:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A public key. `id`: the name under which it signs, such as a key version of Cloud KMS; `pem`: the key itself."""
+
+    id: str
+    pem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """What is asked about the images of a release before they are used: always whether their registries have them.
     `provenance`: who has to vouch for them; `builders`: service accounts of the build, or builder ids of attestations; empty:
-    any."""
+    any. `keys`: one of them has to have signed an attestation; empty: signatures are not looked at."""
 
     provenance: str | None = None
     builders: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
+    keys: tuple[SigningKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from downwind.events.cloud_build import read_build
 from downwind.model.catalog import Application, Registered
 from downwind.model.event import Build
 from downwind.model.patterns import repository_key
+from downwind.model.policy import SigningKey
 from downwind.perform.world import World
 from downwind.ports import Trigger
 from downwind.reconcile.steps import RenderBundle, Step, Wait
@@ -87,21 +88,23 @@ def _doubt(
 
 def _not_attested(world: World, application: Application, step: RenderBundle) -> list[str]:
     rules = application.verify
-    builders = rules.builders if rules else ()
+    builders, keys = (rules.builders, rules.keys) if rules else ((), ())
     wrong = []
     for name, digest in step.images.items():
-        statements = world.attestations.provenance(name, digest)
+        statements = world.attestations.provenance(name, digest, keys)
         if not statements:
             # It is written after the image: what has none yet may have one on the next tick.
             raise TransientError(_nobody_yet(name, digest))
         good = any(
             (not builders or each.builder in builders)
+            and (not keys or each.signed_by is not None)
             and any(_own(application, repository) and commit == step.commit for repository, commit in each.sources)
             for each in statements
         )
         if not good:
             said = "; ".join(
                 f"{each.builder} of {', '.join(f'{source}@{commit}' for source, commit in each.sources) or 'nothing'}"
+                + (", which none of verify.keys has signed" if keys and each.signed_by is None else "")
                 for each in statements[:3]
             )
             wrong.append(f"{name}@{digest} was built by {said} (verify.provenance)")
@@ -116,14 +119,14 @@ def waits(world: World, application: Application, steps: Sequence[Step]) -> list
     found = {}
     for step in steps:
         if isinstance(step, RenderBundle) and step.commit not in found:
-            found[step.commit] = _awaited(world, step)
+            found[step.commit] = _awaited(world, step, application.verify.keys)
     return [Wait(what=what, commit=commit) for commit, what in found.items() if what is not None]
 
 
-def _awaited(world: World, step: RenderBundle) -> str | None:
+def _awaited(world: World, step: RenderBundle, keys: Sequence[SigningKey]) -> str | None:
     for name, digest in step.images.items():
         try:
-            if not world.attestations.provenance(name, digest):
+            if not world.attestations.provenance(name, digest, keys):
                 return f"an attestation: {_nobody_yet(name, digest)} (verify.provenance)"
         except DownwindError as error:
             return f"attestations, which could not be asked for from here: {error}"

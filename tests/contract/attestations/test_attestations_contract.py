@@ -1,24 +1,31 @@
 """What `ports.Attestations` promises, on the twin and on the adapter in front of Container Analysis' REST shapes.
 
-The shapes are from its reference (v1 projects.occurrences.list) and SLSA 1.0 and 0.1; none was asked.
+The shapes are from its reference (v1 projects.occurrences.list), SLSA 1.0 and 0.1 and DSSE; none was asked.
 """
 
-from collections.abc import Iterator
+import base64
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import requests
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from werkzeug.wrappers import Request
 
 from downwind.adapters.artifact_analysis import ArtifactAnalysis
 from downwind.adapters.memory_attestations import MemoryAttestations
+from downwind.adapters.recent_attestations import RecentAttestations
 from downwind.errors import Misconfigured, Refused, TransientError
 from downwind.local.http import HttpPart, json_response
+from downwind.model.policy import SigningKey
 from downwind.ports import Provenance
 
 NAME = "us-central1-docker.pkg.dev/acme/apps/shop"
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 COMMIT = "c" * 40
+TYPE = "application/vnd.in-toto+json"
 BUILDER = "https://cloudbuild.googleapis.com/GoogleHostedWorker"
 ADDRESS = "https://github.com/acme/shop"
 
@@ -42,8 +49,35 @@ def slsa_0(digest: str) -> dict[str, Any]:
     }
 
 
-def occurrence(build: Any, digest: str = DIGEST, kind: str = "BUILD") -> dict[str, Any]:
-    return {"kind": kind, "resourceUri": f"https://{NAME}@{digest}", "build": build}
+def occurrence(build: Any, digest: str = DIGEST, kind: str = "BUILD", envelope: Any = None) -> dict[str, Any]:
+    return {"kind": kind, "resourceUri": f"https://{NAME}@{digest}", "build": build, "envelope": envelope}
+
+
+class Signer:
+    """A key as Cloud KMS keeps one, and what it signs in a DSSE envelope."""
+
+    def __init__(self, key: str = "keys/1", curve: ec.EllipticCurve | None = None) -> None:
+        self._private = ec.generate_private_key(curve or ec.SECP256R1())
+        pem = self._private.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        self.key = SigningKey(id=key, pem=pem.decode())
+
+    def sign(self, statement: Any, kind: str = TYPE) -> dict[str, Any]:
+        payload = json.dumps(statement).encode()
+        hashed = hashes.SHA256() if self._private.curve.key_size == 256 else hashes.SHA384()
+        signature = self._private.sign(
+            b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(payload), payload), ec.ECDSA(hashed)
+        )
+        return {
+            "payload": base64.urlsafe_b64encode(payload).decode().rstrip("="),
+            "payloadType": kind,
+            "signatures": [{"keyid": "keys/0", "sig": "AAAA"}, {"keyid": self.key.id, "sig": text(signature)}],
+        }
+
+
+def text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 class Analysis(HttpPart):
@@ -94,12 +128,166 @@ def attested(request: pytest.FixtureRequest, service: Analysis, adapter: Artifac
     return twin
 
 
+@pytest.fixture(params=["twin", "adapter"])
+def signed(request: pytest.FixtureRequest, service: Analysis, adapter: ArtifactAnalysis) -> tuple[Any, SigningKey]:
+    """Of DIGEST one statement, signed by a key."""
+    signer = Signer()
+    if request.param == "adapter":
+        service.pages = [[occurrence({}, envelope=signer.sign(slsa_1(DIGEST)))]]
+        return adapter, signer.key
+    twin = MemoryAttestations()
+    twin.attest(NAME, DIGEST, BUILDER, (ADDRESS, COMMIT), signed_by=signer.key.id)
+    return twin, signer.key
+
+
 def test_builder_and_sources_of_exactly_this_image(attested: Any) -> None:
     assert list(attested.provenance(NAME, DIGEST)) == [Provenance(builder=BUILDER, sources=((ADDRESS, COMMIT),))]
 
 
 def test_another_digest_has_none(attested: Any) -> None:
     assert list(attested.provenance(NAME, OTHER)) == []
+
+
+SIGNED = Provenance(builder=BUILDER, sources=((ADDRESS, COMMIT),), signed_by="keys/1")
+TOLD = Provenance(builder=BUILDER, sources=((ADDRESS, COMMIT),))
+
+
+def test_a_signature_of_a_key_that_was_asked_for_is_told(signed: tuple[Any, SigningKey]) -> None:
+    attestations, key = signed
+    assert list(attestations.provenance(NAME, DIGEST, [Signer("keys/2").key, key])) == [SIGNED]
+
+
+def test_without_keys_nothing_counts_as_signed(signed: tuple[Any, SigningKey]) -> None:
+    attestations, _ = signed
+    assert [each.signed_by for each in attestations.provenance(NAME, DIGEST)] in ([], [None])
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1()])
+def test_what_is_signed_goes_before_what_is_only_told(
+    service: Analysis, adapter: ArtifactAnalysis, curve: ec.EllipticCurve
+) -> None:
+    """The text beside the envelope is whose who may write occurrences."""
+    signer = Signer(curve=curve)
+    lie = slsa_1(DIGEST, builder="https://evil.example")
+    service.pages = [[occurrence({"inTotoSlsaProvenanceV1": lie}, envelope=signer.sign(slsa_1(DIGEST)))]]
+    assert list(adapter.provenance(NAME, DIGEST, [signer.key])) == [SIGNED]
+
+
+def test_the_older_form_is_read_out_of_an_envelope_too(service: Analysis, adapter: ArtifactAnalysis) -> None:
+    old = slsa_0(DIGEST)
+    statement = {"subject": old["subject"], "predicate": old["slsaProvenance"], "predicateType": f"{SLSA}v0.1"}
+    signer = Signer()
+    service.pages = [[occurrence({}, envelope=signer.sign(statement))]]
+    assert list(adapter.provenance(NAME, DIGEST, [signer.key])) == [SIGNED]
+
+
+SLSA = "https://slsa.dev/provenance/"
+SIGNER = Signer()
+GOOD = SIGNER.sign(slsa_1(DIGEST))
+
+
+def changed(**more: Any) -> dict[str, Any]:
+    return {**GOOD, **more}
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        changed(payload=text(json.dumps(slsa_1(DIGEST, builder="x")).encode())),
+        changed(payloadType="application/json"),
+        SIGNER.sign(slsa_1(DIGEST), "application/json"),
+        changed(signatures=[{"keyid": "keys/2", "sig": GOOD["signatures"][1]["sig"]}]),
+        changed(signatures=Signer().sign(slsa_1(DIGEST))["signatures"]),
+        changed(signatures=[{"keyid": "keys/1", "sig": text(b"no signature")}]),
+        changed(signatures=[{"keyid": "keys/1", "sig": "?"}, {"keyid": "keys/1"}, "x", None]),
+        changed(signatures={}),
+        changed(payload=5),
+        SIGNER.sign([1]),
+        "x",
+        None,
+    ],
+    ids=[
+        "payload",
+        "type",
+        "other type",
+        "key",
+        "other key",
+        "no signature",
+        "odd",
+        "none",
+        "no text",
+        "list",
+        "x",
+        "null",
+    ],
+)
+def test_an_envelope_that_does_not_hold_leaves_what_is_told(
+    service: Analysis, adapter: ArtifactAnalysis, envelope: Any
+) -> None:
+    service.pages = [[occurrence({"inTotoSlsaProvenanceV1": slsa_1(DIGEST)}, envelope=envelope)]]
+    assert list(adapter.provenance(NAME, DIGEST, [SIGNER.key])) == [TOLD]
+
+
+@pytest.mark.parametrize(
+    "statement", [slsa_1(OTHER), {**slsa_1(DIGEST), "predicateType": "https://spdx.dev/Document"}, {}], ids=str
+)
+def test_a_signature_under_something_else_says_nothing(
+    service: Analysis, adapter: ArtifactAnalysis, statement: Any
+) -> None:
+    service.pages = [
+        [occurrence({"inTotoSlsaProvenanceV1": slsa_1(DIGEST)}, envelope=SIGNER.sign(statement))],
+    ]
+    assert list(adapter.provenance(NAME, DIGEST, [SIGNER.key])) == []
+
+
+def pem(public: Any) -> str:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return str(public.public_bytes(serialization.Encoding.PEM, form).decode())
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "-----BEGIN PUBLIC KEY-----\nMFkwEwYH\n-----END PUBLIC KEY-----\n",
+        pem(ed25519.Ed25519PrivateKey.generate().public_key()),
+        pem(ec.generate_private_key(ec.SECP521R1()).public_key()),
+    ],
+    ids=["cut", "another kind", "another curve"],
+)
+def test_a_key_that_is_none_is_an_error_of_the_catalog(service: Analysis, adapter: ArtifactAnalysis, key: str) -> None:
+    service.pages = [[occurrence({}, envelope=GOOD)]]
+    with pytest.raises(Refused, match=r"keys/1 is no public ECDSA key") as caught:
+        adapter.provenance(NAME, DIGEST, [SigningKey(id="keys/1", pem=key)])
+    assert caught.value.field == "verify.keys"
+
+
+@pytest.mark.parametrize("answer", [["found"], [], TransientError("silent")], ids=["found", "nothing", "silent"])
+def test_whoever_looks_often_asks_twice_a_minute(answer: Any) -> None:
+    asked: list[str] = []
+    now = [0.0]
+
+    class Asked:
+        def provenance(self, name: str, digest: str, keys: Sequence[SigningKey] = ()) -> Any:
+            asked.append(f"{name}@{digest} {len(keys)}")
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    recent = RecentAttestations(Asked(), lambda: now[0])
+
+    def look(digest: str = DIGEST) -> Any:
+        try:
+            return recent.provenance(NAME, digest)
+        except TransientError as error:
+            return error
+
+    for now[0] in (0.0, 1.0, 29.0):
+        assert look() == answer
+    assert len(asked) == 1
+    now[0] = 31.0
+    look()
+    recent.provenance(NAME, DIGEST, [SIGNER.key]) if answer == ["found"] else look(OTHER)
+    assert len(asked) == 3
 
 
 def test_the_older_form_and_further_pages_are_read(service: Analysis, adapter: ArtifactAnalysis) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import requests
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 
 from downwind.adapters.groups import CloudIdentityGroups
 from downwind.adapters.memory_groups import MemoryGroups
@@ -20,12 +20,13 @@ MEMBERS = {GROUP: frozenset({INNER, "bob@acme.example"}), INNER: frozenset({ANN,
 
 
 class CloudIdentity(HttpPart):
-    """Group names are their place in `MEMBERS`; `status` answers everything with an error."""
+    """Group names are their place in `MEMBERS`; `status` answers everything with an error, `body` with these bytes."""
 
     name = "cloud-identity"
 
     def __init__(self) -> None:
         self.status: int | None = None
+        self.body: bytes | None = None
         self.twin = MemoryGroups(MEMBERS)
         super().__init__()
 
@@ -36,6 +37,8 @@ class CloudIdentity(HttpPart):
     def _lookup(self, request: Request) -> Any:
         if self.status:
             return json_response({"error": {"code": self.status}}, self.status)
+        if self.body is not None:
+            return Response(self.body)
         key = request.args["groupKey.id"]
         if key not in MEMBERS:
             return json_response({"error": {"code": 403, "status": "PERMISSION_DENIED"}}, 403)
@@ -79,6 +82,13 @@ def test_a_group_that_cannot_be_read_is_said(groups: Any) -> None:
 def test_an_answer_that_is_none_is_an_error(service: CloudIdentity, status: int, error: type[Exception]) -> None:
     service.status = status
     with pytest.raises(error):
+        CloudIdentityGroups(session=requests.Session(), url=f"{service.url}/v1/").has(GROUP, ANN)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"groups/1"', b"{}"])
+def test_an_answer_that_is_no_group_is_no_member_and_asked_again(service: CloudIdentity, body: bytes) -> None:
+    service.body = body
+    with pytest.raises(TransientError, match=r"answered what is no JSON|gave no name"):
         CloudIdentityGroups(session=requests.Session(), url=f"{service.url}/v1/").has(GROUP, ANN)
 
 

@@ -58,6 +58,7 @@ def reader_says(document: Any) -> bool:
 
 
 REDIS = {"repository": "https://charts.acme.example", "name": "redis", "version": "1.2.3", "sha256": "a" * 64}
+KEY = {"id": "keys/1", "pem": "-----BEGIN PUBLIC KEY-----\nMFkwEwYH\n-----END PUBLIC KEY-----\n"}
 ELSEWHERE = {"address": "https://github.com/acme/deploy.git"}
 CHANNELS: dict[str, dict[str, Any]] = {
     "commit-status": {"name": "commits", "to": "commit-status", "credentials": "github"},
@@ -135,6 +136,8 @@ GOOD: list[list[Change]] = [
     [("verify", None)],
     [("verify", {})],
     [("verify", {"provenance": "build", "builders": ["a@acme.iam.gserviceaccount.com"], "platforms": ["linux/amd64"]})],
+    [("verify", {"provenance": "attestation", "keys": [KEY]})],
+    [("verify", {"keys": None})],
     [("verify", {"provenance": None, "builders": None, "platforms": ["linux/arm64/v8"]})],
     [("notify", None)],
     *([("notify", [channel])] for channel in CHANNELS.values()),
@@ -272,6 +275,13 @@ BAD: list[list[Change]] = [
     [("verify", {"builders": ["a@b.example"]})],
     [("verify", {"platforms": ["amd64"]})],
     [("verify", {"signature": "x"})],
+    [("verify", {"keys": [KEY]})],
+    [("verify", {"provenance": "build", "keys": [KEY]})],
+    [("verify", {"provenance": "attestation", "keys": [{"id": "a"}]})],
+    [("verify", {"provenance": "attestation", "keys": [KEY | {"pem": "MFkwEwYH"}]})],
+    [("verify", {"provenance": "attestation", "keys": [KEY | {"pem": KEY["pem"].replace("PUBLIC", "PRIVATE")}]})],
+    [("verify", {"provenance": "attestation", "keys": [KEY | {"algorithm": "x"}]})],
+    [("verify", {"provenance": "attestation", "keys": KEY})],
     [("policy", "strict")],
     [("policy.kind", ["Secret"])],
     [("policy.kinds.allow", ["a b"])],
