@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.application import CATALOG, DEPLOYMENT
+from tests.application import CATALOG, DEPLOYMENT, IMAGE, digest_for
 
 from downwind.adapters.engine_programs import Programs
 from downwind.adapters.engine_renderer import EngineRenderer
@@ -36,6 +36,18 @@ def test_a_kustomize_directory_becomes_a_bundle_and_the_fact_names_its_engine(sh
     assert deployment["metadata"]["labels"]["team"] == "blue"
     assert "@sha256:" in deployment["spec"]["template"]["spec"]["containers"][0]["image"]
     assert len(shop.executions("staging")) == 1
+
+
+def test_the_bundle_fact_says_of_what_the_bundle_was_made(shop: Any) -> None:
+    commit = shop.push()
+    shop.build(commit)
+    found = shop.facts(names.release("shop", commit))
+    ((name, fact),) = [(name, body) for name, body in found.items() if body["kind"] == "bundle"]
+    assert name.rpartition("/")[2] == fact["inputs"]
+    assert fact["commit"] == fact["manifests_commit"] == commit
+    assert fact["images"] == {IMAGE: digest_for(commit)}
+    assert fact["engines"] == {"manifests": {"name": "plain", "version": None, "sha256": None, "isolated": []}}
+    assert (fact["fetched"], len(fact["rules"]), len(fact["bundle"])) == ([], 64, 64)
 
 
 def test_a_machine_without_the_engine_says_so_and_leaves_the_release_open(

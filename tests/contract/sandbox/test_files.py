@@ -1,5 +1,6 @@
-"""What a program in the sandbox can do with files: read the copy, write its home, no more. Needs a kernel with Landlock."""
+"""What a program in the sandbox can do with files: read the copy, write its home, no more; and how much of what."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,11 @@ from downwind.adapters import landlock
 from downwind.adapters.sandbox import run, walls
 from downwind.errors import Refused
 
-pytestmark = pytest.mark.skipif("files" not in walls(), reason="NOT TESTED: this kernel has no Landlock")
+landlocked = pytest.mark.skipif("files" not in walls(), reason="NOT TESTED: this kernel has no Landlock")
+namespaced = pytest.mark.skipif(
+    "network" not in walls() or os.geteuid() == 0,
+    reason="NOT TESTED: no limit of processes for root, or without unshare",
+)
 
 
 @pytest.fixture
@@ -32,6 +37,7 @@ def test_the_copy_can_be_read_and_the_home_be_written(scratch: Path) -> None:
     )
 
 
+@landlocked
 @pytest.mark.parametrize(
     "line",
     [
@@ -52,6 +58,19 @@ def test_nothing_else_can_be_read_written_or_started(scratch: Path, line: str) -
     assert not Path("/tmp/downwind-was-here").exists()
 
 
+def test_a_file_that_it_writes_ends_at_one_mebibyte(scratch: Path) -> None:
+    with pytest.raises(Refused, match="sh failed"):
+        sh(scratch, "i=0; while [ $i -lt 1200 ]; do printf %1000s x >> $HOME/b; i=$((i+1)); done")
+    assert (scratch / "home/b").stat().st_size == 1 << 20
+
+
+@namespaced
+def test_more_processes_than_the_limit_are_not_started(scratch: Path) -> None:
+    with pytest.raises(Refused, match="Cannot fork"):
+        sh(scratch, "n=0; f() { n=$((n+1)); if [ $n -lt 200 ]; then ( f ); fi; }; f")
+
+
+@landlocked
 def test_only_the_program_is_confined_and_not_who_started_it(scratch: Path) -> None:
     sh(scratch, "true")
     assert (scratch.parent / "other").read_text() == "not mine\n"
