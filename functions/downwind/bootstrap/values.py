@@ -47,6 +47,7 @@ class Values:
             "registry.made": config["registry"]["images"],
             "requesters": config["requesters"],
             "deliveries": config["deliveries"],
+            "verify": config["verify"],
         }
         return frozenset(name for name, holds in known.items() if holds)
 

@@ -67,6 +67,16 @@ class Place:
             raise Refused(f"{file}: {len(problems)} to put right", fix="see above") from error
 
     @cached_property
+    def packaged(self) -> bool:
+        """Is it known which package ought to run?"""
+        try:
+            return bool(read_package(self.package_file))
+        except Refused:
+            if self.package_file is not None:
+                raise
+            return False
+
+    @cached_property
     def package(self) -> bytes:
         return read_package(self.package_file, offline=self.offline)
 

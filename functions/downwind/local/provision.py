@@ -15,6 +15,8 @@ PUSHED = {
     "ticks": "on_tick",
 }
 PULLED = ("deliveries", "dead-letters")
+FOR_PROOFS = {"verify": "deliveries", "verify-executions": "executions"}
+"""What `downwind bootstrap verify` listens to; it forgets after ten minutes."""
 
 
 def write_secrets(world: LocalWorld) -> None:
@@ -37,6 +39,9 @@ def provision(world: LocalWorld) -> None:
     for topic in PULLED:
         pulled = {"topic": f"projects/{PROJECT}/topics/{topic}", "ackDeadlineSeconds": 60}
         _once("PUT", f"{base}/subscriptions/{topic}", pulled)
+    for name, topic in FOR_PROOFS.items():
+        heard = {"topic": f"projects/{PROJECT}/topics/{topic}", "messageRetentionDuration": "600s"}
+        _once("PUT", f"{base}/subscriptions/{name}", {**heard, "ackDeadlineSeconds": 10})
     for topic, target in PUSHED.items():
         token = {"serviceAccountEmail": EMAIL, "audience": world.url("functions")}
         body: dict[str, object] = {

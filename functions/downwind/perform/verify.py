@@ -43,7 +43,7 @@ def verify(
         for registered, environment in places:
             if environment.namespace in namespaces:
                 owner = f"{registered.application.name}/{environment.name}"
-                findings += _probe(cluster, owner, environment)
+                findings += probe(cluster, owner, environment)
                 checked.append(
                     f"cluster {cluster.name}: a lower sequence of {owner} is tried in {environment.namespace}"
                 )
@@ -67,7 +67,7 @@ def verify(
     return Verdict(findings=tuple(findings), checked=tuple(dict.fromkeys(checked)))
 
 
-def _probe(cluster: Cluster, owner: str, environment: Environment) -> Iterator[Finding]:
+def probe(cluster: Cluster, owner: str, environment: Environment) -> Iterator[Finding]:
     """The policy may stand and still not count: only a write tells. A dry run leaves nothing behind."""
     fence = cluster.annotations(environment.namespace, f"downwind.{owner.replace('/', '.')}")
     probe = probe_of(owner, environment.namespace, fence)

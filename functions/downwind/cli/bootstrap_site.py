@@ -1,0 +1,88 @@
+"""Where `downwind bootstrap verify` asks: the installation that a configuration names, or the local world."""
+
+import json
+import os
+import urllib.request
+from dataclasses import replace
+from typing import Any
+
+from downwind.bootstrap.proof.cloud_doors import CloudDoors
+from downwind.bootstrap.proof.site import Canary, Site, Token
+from downwind.bootstrap.proof.tokens import stranger
+from downwind.cli.bootstrap_place import Place
+from downwind.cli.context import PREFIX, Session
+from downwind.errors import Refused, TransientError
+from downwind.wiring import make_secrets
+
+_STRANGER = "stranger@local.example"
+_CALL_SECONDS = 20
+
+
+def cloud_session(place: Place, session: Session) -> Session:
+    """As a function of the installation is set; what DOWNWIND_* says here counts more: a Gate that is forwarded, a kubeconfig."""
+    function = next(each for each in place.plan.resources if each.key == "function/on-push")
+    given = {name: str(value) for name, value in function.body["serviceConfig"]["environmentVariables"].items()}
+    mine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    over = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    known = {name: value for name, value in given.items() if name.startswith(PREFIX) and "SENDERS" not in name}
+    return replace(session, environment={**mine, **known, **over}, world_file=None)
+
+
+def cloud_site(place: Place, session: Session, canary: Canary | None, account: str | None) -> Site:
+    values = place.plan.values
+    config = values.config
+    named = config["verify"]
+    if canary is None and named is not None:
+        canary = Canary(application=named["application"], environment=named["environment"], file=named["file"])
+    functions = {each.id for each in place.plan.resources if each.kind == "function"}
+    return Site(
+        world=session.world,
+        url=values.url,
+        functions=frozenset(functions),
+        doors=CloudDoors(place.plan, place.cloud),
+        webhooks=config["hear"]["webhooks"],
+        spinnaker=config["hear"]["spinnaker"],
+        secret=lambda: make_secrets(session.settings).read(str(values.resource_name("secret", "webhooks"))),
+        stranger=lambda audience: stranger(audience, account),
+        push_email=str(values.resource_name("account", "push")),
+        callers=tuple(config["operate"]["callers"]),
+        gate=config["spinnaker"]["gate"],
+        canary=canary,
+    )
+
+
+def local_site(session: Session, canary: Canary | None) -> Site:
+    settings = session.settings
+    if not settings.local or settings.operate_url is None:
+        raise Refused("this is no local world", fix="downwind local up, or leave --local out")
+    base = settings.operate_url.rpartition("/")[0]
+    return Site(
+        world=session.world,
+        url=lambda function: f"{base}/{function.replace('-', '_')}",
+        functions=frozenset({"receive", "operate"}),
+        doors=None,
+        webhooks=settings.github_secrets is not None,
+        spinnaker=settings.echo_secret is not None,
+        secret=lambda: make_secrets(settings).read(str(settings.github_secrets)),
+        stranger=lambda audience: _local_token(str(settings.certs_url), settings.push_audience or audience, audience),
+        push_email=str(settings.push_email),
+        callers=(),
+        gate=settings.gate_url,
+        canary=canary,
+        tokens=settings.push_audience is not None,
+        pause=0.3,
+    )
+
+
+def _local_token(certs: str, pushed: str, audience: str) -> Token:
+    """The broker signs for whom it is told to. All functions but operate share one audience there."""
+    url = certs.replace("/-/certs", "/-/token")
+    wanted: dict[str, Any] = {"audience": audience if audience.endswith("/operate") else pushed, "email": _STRANGER}
+    request = urllib.request.Request(
+        url, json.dumps(wanted).encode(), {"Content-Type": "application/json"}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_CALL_SECONDS) as answer:
+            return Token(email=_STRANGER, text=str(json.loads(answer.read())["token"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise TransientError("the local world gave no token") from error
