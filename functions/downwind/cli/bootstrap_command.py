@@ -22,6 +22,10 @@ COMMANDS = {
     "doctor": ("downwind.cli.bootstrap_doctor:doctor_command", "Is this machine and this project fit?"),
     "plan": ("downwind.cli.bootstrap_command:plan_command", "Say what is missing, and the line that makes it."),
     "apply": ("downwind.cli.bootstrap_apply:apply_command", "Do it: stopped anywhere, it goes on where it was."),
+    "deploy": (
+        "downwind.cli.bootstrap_deploy:deploy_command",
+        "One package to all functions; back by itself when not well.",
+    ),
     "verify": (
         "downwind.cli.bootstrap_verify:verify_command",
         "Prove it: a push rolls out, and what must not work fails.",

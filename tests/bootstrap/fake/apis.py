@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.bootstrap.fake.compute import cloudbuild, cloudfunctions, container
+from tests.bootstrap.fake.compute import cloudbuild, cloudfunctions, container, run
 from tests.bootstrap.fake.generic import generic
 from tests.bootstrap.fake.state import NUMBERS, Answer, Json, State, exists, missing
 from tests.bootstrap.fake.storage import storage
@@ -154,4 +154,5 @@ SPECIAL: Mapping[str, Special] = {
     "container": container,
     "cloudbuild": cloudbuild,
     "cloudfunctions": cloudfunctions,
+    "run": run,
 }

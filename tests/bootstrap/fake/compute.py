@@ -92,6 +92,7 @@ def cloudfunctions(state: State, method: str, path: str, query: dict[str, str], 
     one = re.fullmatch(r"/v2/(projects/[^/]+/locations/[^/]+)/functions/([^/:]+)", path)
     if one and method == "DELETE":
         state.policies.pop(("run", f"{one[1]}/services/{one[2]}"), None)
+        state.resources.pop(("run", f"{one[1]}/services/{one[2]}"), None)
     if one and method == "PATCH" and ("cloudfunctions", f"{one[1]}/functions/{one[2]}") in state.resources:
         answer = generic(state, "cloudfunctions", method, path, query, body)
         _served(state, f"{one[1]}/functions/{one[2]}")
@@ -100,13 +101,47 @@ def cloudfunctions(state: State, method: str, path: str, query: dict[str, str], 
 
 
 def _served(state: State, name: str) -> None:
-    """What the service adds to a function."""
+    """What the service adds to a function: a revision for each deployment, and where traffic goes."""
     parts = name.split("/")
-    address = f"https://{parts[-1]}-abc-uc.a.run.app"
+    address = state.addresses.get(parts[-1]) or f"https://{parts[-1]}-abc-uc.a.run.app"
     service = f"projects/{parts[1]}/locations/{parts[3]}/services/{parts[-1]}"
     resource = state.resources["cloudfunctions", name]
     resource.update(state="ACTIVE", environment="GEN_2", url=address)
     resource.setdefault("serviceConfig", {}).update(service=service, uri=address)
+    _revised(state, resource, service, parts[-1])
+
+
+def _revised(state: State, resource: dict[str, Any], service: str, name: str) -> None:
+    latest = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
+    old = state.resources.get(("run", service), {"name": service, "count": 0})
+    revision = f"{service}/revisions/{name}-{old['count'] + 1:05d}-abc"
+    ready = name not in state.unready
+    wanted = resource["serviceConfig"].get("allTrafficOnLatestRevision")
+    traffic = [{"type": latest, "percent": 100}]
+    state.resources["run", service] = {
+        **old,
+        "count": old["count"] + 1,
+        "uri": resource["url"],
+        "latestCreatedRevision": revision,
+        "latestReadyRevision": revision if ready else old.get("latestReadyRevision", revision),
+        "terminalCondition": {"type": "Ready", "state": "CONDITION_SUCCEEDED"}
+        if ready
+        else {"type": "Ready", "state": "CONDITION_FAILED", "message": "the container failed to listen on PORT=8080"},
+        "trafficStatuses": traffic if wanted or "trafficStatuses" not in old else old["trafficStatuses"],
+    }
+
+
+def run(state: State, method: str, path: str, _query: dict[str, str], body: Any) -> Json:
+    one = re.fullmatch(r"/v2/(projects/[^/]+/locations/[^/]+/services/([^/:]+))", path)
+    if not one or method != "PATCH":
+        return None
+    if ("run", one[1]) not in state.resources:
+        raise missing(one[1])
+    state.resources["run", one[1]]["trafficStatuses"] = body["traffic"]
+    function = state.resources["cloudfunctions", one[1].replace("/services/", "/functions/")]
+    function["serviceConfig"]["allTrafficOnLatestRevision"] = False
+    parent = "/".join(one[1].split("/")[:4])
+    return state.operation("run", f"{parent}/operations/op{next(state.ids)}", state.resources["run", one[1]])
 
 
 def cloudbuild(state: State, method: str, path: str, query: dict[str, str], body: Any) -> Json:

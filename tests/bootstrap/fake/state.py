@@ -58,6 +58,10 @@ class State:
     agents: set[str] = field(default_factory=set)
     lacking: set[str] = field(default_factory=set)
     """Rights that the caller has not, organisation policies that restrict, `billing` where that is off."""
+    unready: set[str] = field(default_factory=set)
+    """Functions whose next revisions do not come up."""
+    addresses: dict[str, str] = field(default_factory=dict)
+    """Where a function answers, instead of an address of Google's."""
     faults: list[Fault] = field(default_factory=list)
     log: list[dict[str, Json]] = field(default_factory=list)
     ids: Any = field(default_factory=lambda: itertools.count(1))
@@ -130,7 +134,7 @@ class State:
             if isinstance(each, dict)
             else each
             for (api, name), each in self.resources.items()
-            if api not in {"secret-data", "object-data"} and "/triggers/" not in name
+            if api not in {"secret-data", "object-data", "run"} and "/triggers/" not in name
         }
         triggers = [each for (_, name), each in self.resources.items() if "/triggers/" in name]
         found |= {f"trigger {each['name']}": {k: v for k, v in each.items() if k not in drop} for each in triggers}

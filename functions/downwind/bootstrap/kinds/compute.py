@@ -175,6 +175,7 @@ class Functions(Kind):
             f"--memory={service['availableMemory']}",
             f"--timeout={service['timeoutSeconds']}s",
             *network,
+            *(("--serve-all-traffic-latest-revision",) if service.get("allTrafficOnLatestRevision") else ()),
             f"--set-env-vars=^|^{variables}",
             f"--update-labels={pairs(body['labels'])}",
             *self.flags,
