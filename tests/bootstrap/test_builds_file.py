@@ -1,5 +1,7 @@
 """Cloud Build files: this repository's and the example's, and each rule that nobody else holds."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,19 @@ FILES = sorted(path for pattern in ("cloudbuild.yaml", "examples/**/cloudbuild.y
 @pytest.mark.parametrize("file", FILES, ids=lambda each: str(each.relative_to(ROOT)))
 def test_our_own_files_are_sound(file: Path) -> None:
     assert problems(yaml.safe_load(file.read_text())) == []
+
+
+def test_cloud_builds_schema_takes_our_own_files_and_refuses_a_bad_one(tmp_path: Path) -> None:
+    """The schema that check-jsonschema brings, offline."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.cloudbuild", "--verbose"]
+    good = subprocess.run([*command, *map(str, FILES)], capture_output=True, text=True, timeout=120, check=False)
+    assert good.returncode == 0, good.stdout
+    assert len(FILES) == 2
+    bad = tmp_path / "cloudbuild.yaml"
+    bad.write_text(FILES[0].read_text().replace("logging: CLOUD_LOGGING_ONLY", "logging: SOMEWHERE"))
+    refused = subprocess.run([*command, str(bad)], capture_output=True, text=True, timeout=120, check=False)
+    assert refused.returncode == 1
+    assert "SOMEWHERE" in refused.stdout
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
