@@ -50,6 +50,17 @@ MATRIX: Mapping[str, Mapping[str, set[str]]] = {
         "registry/functions": {WRITE_IMAGE},
         PROJECT: {"roles/logging.logWriter", VIEW},
     },
+    "deploy": {
+        **{f"account/{each}": {ACT} for each in ("reconcile", "tick", "operate", "receive", "package")},
+        **{f"bucket/{each}": {VIEW} for each in ("ledger", "catalog")},
+        **{f"subscription/{each}": {SUBSCRIBE} for each in ("verify", "verify-executions")},
+        "bucket/source": {CREATE, VIEW},
+        "registry/functions": {WRITE_IMAGE},
+        "topic/repo-pushes": {PUBLISH},
+        "secret/verify-token": {SECRET},
+        "connection/github": {"roles/cloudbuild.readTokenAccessor"},
+        PROJECT: {"projects/acme-delivery/roles/downwindDeploy", "roles/logging.logWriter"},
+    },
     "spinnaker": {"bucket/bundles": {VIEW}, "bucket/spinnaker": {USE}, "registry/images": {READ_IMAGE}},
     "nodes": {"registry/images": {READ_IMAGE}, PROJECT: {"roles/container.defaultNodeServiceAccount"}},
 }
@@ -131,8 +142,34 @@ def test_no_function_may_write_the_catalog_or_call_another_one(name: str) -> Non
 def test_builds_cannot_touch_the_ledger_and_nobody_acts_as_any_other_account(name: str) -> None:
     found = matrix(make_plan(name))
     assert not [each for each in found.get("build", {}) if each.startswith("bucket/")]
-    acting = {each for rights in found.values() for each, roles in rights.items() if ACT in roles}
+    others = {who: rights for who, rights in found.items() if who != "deploy"}
+    acting = {each for rights in others.values() for each, roles in rights.items() if ACT in roles}
     assert acting == {"account/build"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_deploys_calls_no_function_acts_as_none_but_theirs_and_is_there_only_if_asked_for(name: str) -> None:
+    """What it deploys can do what the functions can; by itself it can write no fact and give nobody a right."""
+    plan = make_plan(name)
+    found = matrix(plan)
+    assert ("deploy" in found) == bool(plan.values.config["deploy"])
+    rights = found.get("deploy", {})
+    assert not [each for each, roles in rights.items() if INVOKE in roles]
+    assert not {"account/push", "account/build", "account/nodes", "account/spinnaker"} & set(rights)
+    assert rights.get("bucket/ledger", set()) <= {VIEW}
+    assert "bucket/bundles" not in rights
+    for resource in plan.resources:
+        if resource.key == "role/deploy":
+            assert not [
+                each
+                for each in resource.body["includedPermissions"]
+                if each.endswith((".create", ".delete", "setIamPolicy"))
+            ]
+
+
+def test_without_a_canary_nobody_listens_for_a_proof() -> None:
+    plan = make_plan("standard", verify=None)
+    assert not [each.key for each in plan.resources if "verify" in each.key]
 
 
 @pytest.mark.parametrize("name", NAMES)

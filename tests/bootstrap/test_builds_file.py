@@ -9,14 +9,37 @@ import pytest
 import yaml
 
 from downwind.bootstrap.builds_file import problems
+from downwind.bootstrap.config import read_config
+from downwind.bootstrap.plan import Plan
+from downwind.bootstrap.values import Values
 
 ROOT = Path(__file__).parents[2]
+CONFIGS = Path(__file__).parent / "configs"
 FILES = sorted(path for pattern in ("cloudbuild.yaml", "examples/**/cloudbuild.yaml") for path in ROOT.glob(pattern))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda each: str(each.relative_to(ROOT)))
 def test_our_own_files_are_sound(file: Path) -> None:
     assert problems(yaml.safe_load(file.read_text())) == []
+
+
+def test_this_repositorys_own_file_names_images_by_digest_and_deploys_what_it_packaged() -> None:
+    build = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())
+    assert problems(build, pinned=True) == []
+    steps = {each["id"]: " ".join(each["args"]) for each in build["steps"]}
+    assert list(steps) == ["check", "test", "package", "attested", "deploy"]
+    assert [name for name, text in steps.items() if "scripts/package" in text] == ["package"], "the zip is made once"
+    assert "scripts/sbom dist/*.zip" in steps["package"]
+    assert "--package dist/*.zip --smoke" in steps["deploy"]
+    assert build["options"]["requestedVerifyOption"] == "VERIFIED"
+    (image,) = build["images"]
+    assert image in steps["attested"], "only what goes to Artifact Registry is attested"
+    standard = CONFIGS / "standard.yaml"
+    plan = Plan(Values(read_config(standard.name, standard.read_bytes()), "0" * 64))
+    trigger = next(each for each in plan.resources if each.key == "trigger/deploy")
+    assert set(trigger.body["substitutions"]) < set(build["substitutions"])
+    registry = next(each for each in plan.resources if each.key == "registry/functions")
+    assert f"/{registry.name}/" in image.replace("${_NAME}", plan.values.name)
 
 
 def test_cloud_builds_schema_takes_our_own_files_and_refuses_a_bad_one(tmp_path: Path) -> None:

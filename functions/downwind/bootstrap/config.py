@@ -95,7 +95,19 @@ def _beyond_the_schema(config: Mapping[str, Any]) -> Iterator[Problem]:
         )
     if config["cluster"]["minNodes"] > config["cluster"]["maxNodes"]:
         yield Problem(path=("cluster", "minNodes"), message="is more than maxNodes", fix="make it the smaller one")
+    if config["deploy"] and not config["builds"]["connection"]:
+        yield Problem(
+            path=("builds", "connection"),
+            message="is missing: the repository to deploy from is reached by it",
+            fix="give the connection, or leave deploy out",
+        )
     names = [each["name"] for each in config["builds"]["repositories"]]
+    if config["deploy"] and "deploy" in names:
+        yield Problem(
+            path=("builds", "repositories", names.index("deploy"), "name"),
+            message="'deploy' is the name of the repository to deploy from",
+            fix="name it otherwise",
+        )
     for index, name in enumerate(names):
         if name in names[:index]:
             yield Problem(

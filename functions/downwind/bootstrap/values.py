@@ -48,6 +48,8 @@ class Values:
             "requesters": config["requesters"],
             "deliveries": config["deliveries"],
             "verify": config["verify"],
+            "verify.token": config["verify"] and config["verify"]["tokenSecret"],
+            "deploy": config["deploy"],
         }
         return frozenset(name for name, holds in known.items() if holds)
 
@@ -119,6 +121,8 @@ class Values:
 
     def _secret(self, name: str) -> str | None:
         config = self.config
+        if name == "verify-token":
+            return (config["verify"] or {}).get("tokenSecret")
         if name == "gate-token":
             return config["spinnaker"]["tokenSecret"]  # type: ignore[no-any-return]
         if name == "github-token":

@@ -34,6 +34,7 @@ def cloud_site(place: Place, session: Session, canary: Canary | None, account: s
     named = config["verify"]
     if canary is None and named is not None:
         canary = Canary(application=named["application"], environment=named["environment"], file=named["file"])
+    token_secret = named["tokenSecret"] if named is not None else None
     functions = {each.id for each in place.plan.resources if each.kind == "function"}
     return Site(
         world=session.world,
@@ -48,6 +49,7 @@ def cloud_site(place: Place, session: Session, canary: Canary | None, account: s
         callers=tuple(config["operate"]["callers"]),
         gate=config["spinnaker"]["gate"],
         canary=canary,
+        push_token=(lambda: make_secrets(session.settings).read(token_secret)) if token_secret else None,
     )
 
 

@@ -197,7 +197,8 @@ class Proof:
                 limit=self._timeout,
                 sleep=self._session.sleep,
             )
-            change = make(registered, canary, f"{self._session.now():%Y-%m-%dT%H:%M:%SZ} {follow.delivery}")
+            token = self._site.push_token() if self._site.push_token else None
+            change = make(registered, canary, f"{self._session.now():%Y-%m-%dT%H:%M:%SZ} {follow.delivery}", token)
         except Refused as error:
             yield Result(group=ROLLOUT, what=what, state="failed", why=error.reason, fix=error.fix)
             return

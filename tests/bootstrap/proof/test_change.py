@@ -1,5 +1,8 @@
 """The canary's new commit, by the real git on a bare repository in a folder."""
 
+import base64
+import json
+import os
 import shutil
 import subprocess
 from dataclasses import replace
@@ -60,8 +63,6 @@ def test_the_branch_moves_by_one_commit_that_changes_the_file_alone(shop: Any, b
 
 def test_its_webhook_is_a_push_to_our_parser(bare: Path) -> None:
     change = Change(address="https://github.com/acme/shop.git", ref="refs/heads/main", before="1" * 40, after="2" * 40)
-    import json
-
     attributes = {"source": "github", "event": "push", "delivery": "d"}
     found = github.parse(
         Message(id="1", data=json.dumps(change.webhook()).encode(), attributes=attributes, topic="repo-pushes")
@@ -91,3 +92,23 @@ def test_a_canary_that_no_branch_feeds_is_refused(shop: Any) -> None:
         branch_of(found, replace(CANARY, environment="production"))
     with pytest.raises(Refused, match="has no environment"):
         branch_of(found, replace(CANARY, environment="moon"))
+
+
+def test_a_token_is_sent_to_its_repository_alone_and_never_in_clear(
+    shop: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "git"
+    program.write_text(f'#!/bin/sh\nenv > {tmp_path}/env\necho "$@" > {tmp_path}/asked\nexit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(Misconfigured) as caught:
+        make(registered(shop, "https://github.com/acme/shop.git"), CANARY, "a mark", "hush-hush")
+    environment = (tmp_path / "env").read_text()
+    assert "GIT_CONFIG_KEY_0=http.https://github.com/acme/shop.git.extraHeader" in environment
+    sent = base64.b64encode(b"x-access-token:hush-hush").decode()
+    assert f"GIT_CONFIG_VALUE_0=Authorization: Basic {sent}" in environment
+    for text in ((tmp_path / "asked").read_text(), str(caught.value)):
+        assert "hush" not in text
+        assert sent not in text
+    with pytest.raises(Refused, match="in clear"):
+        make(registered(shop, "http://github.com/acme/shop.git"), CANARY, "a mark", "hush-hush")

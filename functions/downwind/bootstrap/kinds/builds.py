@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from downwind.bootstrap.kinds.base import Kind, tops
+from downwind.bootstrap.kinds.base import Kind, pairs, tops
 from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Body, Request, Write
 from downwind.errors import Refused
@@ -98,6 +98,7 @@ class Triggers(Kind):
                 f"--build-config={body['filename']}",
                 f"--service-account={body['serviceAccount']}",
                 f"--description={body['description']}",
+                *((f"--substitutions={pairs(body['substitutions'])}",) if body.get("substitutions") else ()),
                 *self.flags,
             ),
         )

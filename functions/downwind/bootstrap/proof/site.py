@@ -65,6 +65,8 @@ class Site:
     callers: tuple[str, ...]
     gate: str
     canary: Canary | None
+    push_token: Callable[[], str] | None = None
+    """One that may push to the canary's repository by https; None: git's own sign-in."""
     tokens: bool = True
     pause: float = 3.0
 
