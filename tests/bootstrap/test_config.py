@@ -58,6 +58,20 @@ def test_the_defaults_themselves_fit_the_schema() -> None:
             "builds.connection: is missing",
         ),
         ({"spinnaker": {"gate": "http://g", "install": True}}, "cluster.location: is missing"),
+        ({"deploy": {"address": "https://github.com/acme/downwind.git"}}, "builds.connection: is missing"),
+        ({"deploy": {"address": "git@github.com:acme/downwind.git"}}, "deploy.address: "),
+        ({"verify": {"application": "canary"}}, "verify.environment: is missing"),
+        ({"verify": {"application": "canary", "environment": "staging", "file": "/etc/x"}}, "verify.file: "),
+        (
+            {
+                "deploy": {"address": "https://github.com/acme/downwind.git"},
+                "builds": {
+                    "connection": {"installation": "1", "tokenSecret": "t"},
+                    "repositories": [{"name": "deploy", "address": "https://github.com/acme/x.git"}],
+                },
+            },
+            "builds.repositories[0].name: 'deploy' is the name",
+        ),
     ],
 )
 def test_a_problem_names_field_and_fix(change: dict[str, object], expected: str) -> None:

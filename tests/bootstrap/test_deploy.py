@@ -14,6 +14,8 @@ from tests.bootstrap.site import Killed, MakeSite, Site
 from downwind.bootstrap.deploy import Deploying, NotWell, requests
 from downwind.bootstrap.gcloud import Writer
 from downwind.bootstrap.package import digest
+from downwind.bootstrap.proof.result import Result
+from downwind.cli.bootstrap_deploy import verdict
 from downwind.cli.context import Session
 from downwind.cli.main import main
 from downwind.errors import Refused
@@ -250,3 +252,34 @@ def test_a_dry_run_sends_nothing(site: Site, tmp_path: Any) -> None:
     again = CliRunner().invoke(main, command, obj=Session())
     assert again.output.count("has it already") == len(NAMES)
     assert {request for _, request in requests(deploying(site))} == {None}
+
+
+@pytest.mark.parametrize(
+    ("rollout", "refused", "code", "goes_back"),
+    [
+        ("ok", "ok", 0, False),
+        ("ok", "unreachable", 0, False),
+        ("unreachable", "ok", 3, False),
+        ("failed", "ok", 1, True),
+        ("ok", "failed", 1, True),
+    ],
+)
+def test_what_the_proof_says_decides(rollout: Any, refused: Any, code: int, goes_back: bool) -> None:
+    """A build sees no cluster, which is no reason to go back; a door that is seen open is."""
+    results = [
+        Result(group="rollout", what="the rollout succeeds", state=rollout, why="-"),
+        Result(group="refused", what="a lower sequence applied in the cluster", state=refused, why="-"),
+    ]
+    found = verdict(results)
+    assert found[0] == code
+    assert (found[1] is not None) == goes_back
+
+
+def test_without_a_canary_a_proof_is_refused_before_anything_is_deployed(site: Site, tmp_path: Any) -> None:
+    package = tmp_path / "package.zip"
+    package.write_bytes(b"the source")
+    command = ["bootstrap", "deploy", "--config", str(CONFIGS / "smallest.yaml"), "--package", str(package), "--smoke"]
+    done = CliRunner().invoke(main, command, obj=Session())
+    assert done.exit_code == 1
+    assert "no canary" in done.stderr
+    assert site.google.state.writes() == []

@@ -1,6 +1,6 @@
 """`downwind bootstrap deploy`: one package to all functions, and back by itself when it is not well."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -8,7 +8,7 @@ import click
 from downwind.bootstrap.deploy import Deploying, requests
 from downwind.bootstrap.proof import doors
 from downwind.bootstrap.proof.follow import GROUP as ROLLOUT
-from downwind.bootstrap.proof.result import UNASKED, UNSOUND, exit_code
+from downwind.bootstrap.proof.result import UNASKED, UNSOUND, Result, exit_code
 from downwind.cli.bootstrap_place import Place, config_option
 from downwind.cli.bootstrap_site import cloud_session, cloud_site
 from downwind.cli.bootstrap_verify import Proof
@@ -87,12 +87,19 @@ def _proof(place: Place, session: Session, codes: list[int]) -> Callable[[], str
         here = cloud_session(place, session)
         proof = Proof(here, cloud_site(place, here, None, None), place, (), None, say=click.echo)
         results = proof.run((ROLLOUT, doors.GROUP))
-        # A build sees neither the clusters nor a Gate without public address; the rollout is what has to be seen.
-        codes.append(exit_code([each for each in results if each.group == ROLLOUT or each.state == "failed"]))
+        code, problem = verdict(results)
+        codes.append(code)
         for each in results:
             if each.state != "ok":
                 click.echo(f"{each.state}: {each.what}: {each.why}")
-        failed = [each.what for each in results if each.state == "failed"]
-        return f"the proof failed: {', '.join(failed)}" if codes[-1] == UNSOUND else None
+        return problem
 
     return prove
+
+
+def verdict(results: Sequence[Result]) -> tuple[int, str | None]:
+    """The exit code, and why to go back. A build sees neither the clusters nor a Gate without public address, so only the rollout
+    has to be seen; but whatever is seen to be wrong is wrong."""
+    code = exit_code([each for each in results if each.group == ROLLOUT or each.state == "failed"])
+    failed = [each.what for each in results if each.state == "failed"]
+    return code, f"the proof failed: {', '.join(failed)}" if code == UNSOUND else None

@@ -24,11 +24,11 @@ def door(*invokers: str, internal: bool = False) -> Door:
     return Door(internal=internal, invokers=frozenset(invokers or {f"serviceAccount:{PUSH}"}))
 
 
-def site(world: Any, url: str, *, functions: Iterable[str] = ("receive", "operate"), **more: Any) -> Site:
+def site(world: Any, base: str, *, functions: Iterable[str] = ("receive", "operate"), **more: Any) -> Site:
     return Site(
         **{
             "world": world,
-            "url": lambda function: f"{url}/{function}",
+            "url": lambda function: f"{base}/{function}",
             "functions": frozenset(functions),
             "doors": GivenDoors(),
             "webhooks": True,
