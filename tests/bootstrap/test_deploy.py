@@ -45,13 +45,13 @@ def site(make_site: MakeSite, front: Front) -> Site:
     return made
 
 
-def deploying(site: Site, tell: Callable[[str], None] | None = None) -> Deploying:
+def deploying(site: Site, tell: Callable[[str], None] | None = None, parallel: int = 1) -> Deploying:
     site.told.clear()
     return Deploying(
         site.plan,
         Writer(site.cloud(), None),
         tell or site.told.append,
-        parallel=1,
+        parallel=parallel,
         headers=lambda _url: {},
         sleep=lambda _seconds: None,
         clock=iter(range(10**6)).__next__,
@@ -106,6 +106,18 @@ def test_a_revision_that_does_not_come_up_takes_all_back(site: Site) -> None:
     site.google.state.unready.clear()
     deploying(site).run()
     assert "00001" not in serving(site)
+    assert site.due() == []
+
+
+def test_three_at_once_come_to_the_same(site: Site) -> None:
+    site.google.state.unready.add("downwind-on-tick")
+    with pytest.raises(NotWell, match="on-tick"):
+        deploying(site, parallel=3).run()
+    assert serving(site) == {"00001"}
+    site.google.state.unready.clear()
+    deploying(site, parallel=3).run()
+    assert "00001" not in serving(site)
+    assert uploads(site) == 1
     assert site.due() == []
 
 

@@ -18,6 +18,7 @@ from downwind.bootstrap.apply import Applying, steps_now
 from downwind.bootstrap.cloud import Cloud
 from downwind.bootstrap.gcloud import Gcloud, Writer, make_session
 from downwind.bootstrap.plan import Plan, Step
+from downwind.bootstrap.served import switch
 from downwind.bootstrap.shell import grants
 
 pytestmark = pytest.mark.gcloud
@@ -193,6 +194,20 @@ def test_no_line_of_any_plan_names_a_flag_that_gcloud_lacks(tmp_path: Path) -> N
             assert "unrecognized arguments" not in done.stderr
         assert google.escaped == []
     assert len(lines) == 6
+
+
+def test_the_line_that_sends_a_function_back_is_one_of_gclouds(tmp_path: Path) -> None:
+    plan = make_plan("smallest")
+    resource = next(each for each in plan.resources if each.key == "function/on-push")
+    command = switch(plan.kinds["function"], resource, "downwind-on-push-00001-abc").command
+    assert command is not None
+    google, environment = lenient(tmp_path)
+    with google:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert "unrecognized arguments" not in done.stderr, done.stderr
+        assert "Invalid" not in done.stderr, done.stderr
+        assert [each["path"] for each in google.state.log if each["api"] == "run"], done.stderr
+        assert google.escaped == []
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda each: str(each.relative_to(ROOT)))

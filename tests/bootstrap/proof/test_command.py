@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from tests.bootstrap.conftest import CONFIGS
+from tests.bootstrap.proof.front import Front
 from tests.bootstrap.site import MakeSite
 
 from downwind.bootstrap.package import digest
+from downwind.bootstrap.proof.site import Token
 from downwind.bootstrap.proof.tokens import read, stranger
 from downwind.cli.bootstrap_place import Place
 from downwind.cli.bootstrap_site import cloud_session, cloud_site, local_site
+from downwind.cli.bootstrap_verify import Proof
 from downwind.cli.context import Session
 from downwind.cli.main import main
 from downwind.errors import Misconfigured, Refused
@@ -80,6 +84,54 @@ def test_the_site_is_the_one_of_the_configuration(tmp_path: Path, monkeypatch: p
     assert site.push_email == "second-push@acme-shared.iam.gserviceaccount.com"
     with pytest.raises(Refused, match="no local world"):
         local_site(session, None)
+
+
+def test_an_installation_on_the_fake_is_sound_and_each_thing_that_is_broken_in_it_fails(
+    make_site: MakeSite, memory: Any, tmp_path: Path
+) -> None:
+    """Doors as Google says they are, and a front that answers as Cloud Run would; all that is asked of the cloud at once."""
+    google = make_site("existing", applied=True).google
+    package = tmp_path / "package.zip"
+    package.write_bytes(b"the source")
+    for (api, name), each in google.state.resources.items():
+        if api == "cloudfunctions" and "/functions/" in name:
+            each["labels"]["downwind-source"] = digest(b"the source")[:40]
+    place = Place(config(tmp_path, "existing"), package)
+    google.state.resources["object", f"acme-shared-second-source/functions/{digest(b'the source')}.zip"] = {"name": "x"}
+    with Front(403) as front:
+        found = replace(
+            cloud_site(place, cloud_session(place, Session()), None, None),
+            world=memory.world,
+            url=lambda function: f"{front.url}/{function}",
+            stranger=lambda _audience: Token(email="stranger@acme.example", text="a.b.c"),
+            gate="http://gate.example.invalid",
+        )
+
+        def run() -> dict[str, str]:
+            told: list[str] = []
+            proof = Proof(Session(), found, place, (), None, say=told.append)
+            return {each.what: each.state for each in proof.run(("refused", "drift"))}
+
+        sound = run()
+        assert {state for what, state in sound.items() if "push" in what or "webhook" in what or "order" in what} == {
+            "ok"
+        }
+        assert [state for what, state in sound.items() if "Gate" in what] == ["unreachable"]
+        assert "failed" not in sound.values(), sound
+        for (_, name), policy in google.state.policies.items():
+            if name.endswith("/services/second-on-push"):
+                policy["bindings"][0]["members"].append("allUsers")
+        front.status["/receive"] = 204
+        broken = {what for what, state in run().items() if state == "failed"}
+        assert {
+            "a push without a token to on-push",
+            "an unsigned webhook",
+            "a webhook with a wrong signature",
+            "an event of Spinnaker's Echo with a wrong secret",
+            "policy/function/on-push",
+        } <= broken
+        assert not {what for what in broken if "operate" in what}
+    assert google.state.writes() == []
 
 
 def test_a_canary_needs_both_names(tmp_path: Path) -> None:
