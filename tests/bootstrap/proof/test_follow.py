@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.application import REPOSITORY
+from tests.application import DEPLOYMENT, REPOSITORY
 from tests.bootstrap.proof.front import Front
 from tests.bootstrap.proof.sites import site
 from tests.shop import Shop
@@ -29,7 +29,7 @@ class World:
         self.shop = Shop(memory)
         self.shop.push()
         self.shop.tick(3)
-        before, self.commit = self.shop.commit()
+        before, self.commit = self.shop.commit(deployment="kind: [" if bad == "manifests" else DEPLOYMENT)
         assert before is not None
         self.change = Change(address=REPOSITORY, ref="refs/heads/main", before=before, after=self.commit)
         self.bad = bad
@@ -47,7 +47,10 @@ class World:
         self.shop.image(self.commit)
 
     def finished(self) -> None:
-        (execution,) = self.shop.executions("staging")
+        executions = self.shop.executions("staging")
+        if not executions:
+            return
+        (execution,) = executions
         if self.bad == "rollout":
             self.memory.pipelines.fail_stage(execution["id"], execution["stages"][-1]["refId"])
             self.shop.echo(execution)
@@ -90,7 +93,8 @@ def test_every_stage_is_reached_and_told(memory: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("upto", "stage"), [(0, "the push is recorded"), (1, "the build succeeds"), (3, "the rollout succeeds")]
+    ("upto", "stage"),
+    [(0, "the push is recorded"), (1, "the build succeeds"), (2, "the image is known"), (3, "the rollout succeeds")],
 )
 def test_where_it_stops_is_said_with_what_it_waits_for_and_where_to_look(memory: Any, upto: int, stage: str) -> None:
     world = World(memory, upto)
@@ -103,6 +107,20 @@ def test_where_it_stops_is_said_with_what_it_waits_for_and_where_to_look(memory:
     assert after and {each.state for each in after} == {"not applicable"}
     if upto:
         assert "it waits:" in failed[0].why
+
+
+def test_what_is_held_is_not_triggered_and_the_hold_is_named(memory: Any) -> None:
+    world = World(memory)
+    world.shop.order("hold", "staging")
+    failed = [each for each in world.run() if each.state == "failed"]
+    assert [each.what for each in failed] == ["the rollout is triggered"]
+    assert "hold" in failed[0].why or "held" in failed[0].why
+
+
+def test_a_release_whose_manifests_do_not_render_has_no_bundle(memory: Any) -> None:
+    world = World(memory, bad="manifests")
+    failed = [each for each in world.run() if each.state == "failed"]
+    assert [each.what for each in failed] == ["the bundle is written"]
 
 
 def test_a_failed_build_stops_it_at_once(memory: Any) -> None:

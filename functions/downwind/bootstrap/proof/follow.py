@@ -108,7 +108,7 @@ class Follow:
                 met = next((each for each in lines if self._meets(stage, each)), None)
                 if met is not None:
                     return self._ended(stage, met, self.clock() - begun)
-                bad = next((each for each in lines if self._is_bad(each)), None)
+                bad = next((each for each in lines if self._is_bad(stage, each)), None)
                 if bad is not None:
                     return self._failed(stage, f"stopped here: {bad.text}", change)
                 waits = "; ".join(dict.fromkeys(each.text for each in lines if each.step == "waits")) or waits
@@ -119,7 +119,9 @@ class Follow:
                 return self._failed(stage, why, change)
             self.sleep(self.site.pause)
 
-    def _is_bad(self, line: Line) -> bool:
+    def _is_bad(self, stage: Stage, line: Line) -> bool:
+        if line.step == "blocked" and not stage.blocked:
+            return False
         return line.step in _BAD and line.environment in {None, self.environment}
 
     def _meets(self, stage: Stage, line: Line) -> bool:

@@ -14,6 +14,8 @@ class Stage:
     environment: bool = False
     ends: str = ""
     """What the name of the proving object ends with."""
+    blocked: bool = True
+    """Ends with a release that is blocked; an image is announced all the same."""
     own: bool = False
     """Only what this proof's own message came to counts: the git host may tell of the same push."""
 
@@ -34,7 +36,11 @@ STAGES = (
         look="the build's own log, the trigger of the catalog, the topic cloud-builds and the log of on-build",
     ),
     Stage(
-        what="the image is known", steps=frozenset({"image"}), seconds=300, look="the topic gcr and the log of on-image"
+        what="the image is known",
+        steps=frozenset({"image"}),
+        blocked=False,
+        seconds=300,
+        look="the topic gcr and the log of on-image",
     ),
     Stage(
         what="the release is complete",
