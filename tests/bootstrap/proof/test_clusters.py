@@ -56,3 +56,12 @@ def test_each_finding_is_a_line() -> None:
     assert [each.state for each in found] == ["failed"] * 2
     (sound,) = told("clusters", "policies", lambda: Verdict(findings=(), checked=("a", "b")))
     assert (sound.state, sound.why) == ("ok", "2 checks, no finding")
+
+
+def test_a_system_that_does_not_answer_is_no_verdict_and_says_how_to_reach_it() -> None:
+    def gone() -> Verdict:
+        raise TransientError("Gate did not answer")
+
+    (found,) = told("spinnaker", "Spinnaker is fit", gone)
+    assert found.state == "unreachable"
+    assert "DOWNWIND_GATE_URL" in str(found.fix)

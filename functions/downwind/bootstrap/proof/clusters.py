@@ -9,6 +9,7 @@ from downwind.model.catalog import Registered
 from downwind.perform.verify import Verdict, probe
 from downwind.ports import Cluster
 
+_FIX = "run it where clusters and Gate answer; kubectl port-forward, and DOWNWIND_GATE_URL=http://localhost:8084, bring Gate here"
 _WHAT = "a lower sequence applied in the cluster"
 
 
@@ -46,7 +47,7 @@ def told(group: str, what: str, ask: Callable[[], Verdict]) -> list[Result]:
     try:
         verdict = ask()
     except DownwindError as error:
-        return [Result(group=group, what=what, state="unreachable", why=str(error), fix="downwind verify says more")]
+        return [Result(group=group, what=what, state="unreachable", why=str(error), fix=_FIX)]
     if not verdict.findings:
         count = len(verdict.checked)
         return [
