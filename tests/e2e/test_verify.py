@@ -13,11 +13,12 @@ import pytest
 import requests
 
 from downwind.local.testing import DownwindWorld
-from downwind.local.world_file import FILE
+from downwind.local.world_file import BUCKETS, FILE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(shutil.which("git") is None, reason="git is not on this machine")]
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 NAME = "canary"
+BINDING = "sequence.downwind.dev"
 BINDINGS = "/-/kubernetes/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 
 
@@ -60,7 +61,6 @@ def test_a_sound_world_is_proved_from_the_webhook_to_the_cloud_events(verify: An
     not_here = {what for (_, what), state in found.items() if state == "not applicable"}
     assert not_here == {
         "a push without a token to on-push",
-        "a fact overwritten",
         "Gate from outside, without signing in",
         "the cloud is as infra/ says",
     }
@@ -68,19 +68,28 @@ def test_a_sound_world_is_proved_from_the_webhook_to_the_cloud_events(verify: An
     assert len([group for group, _ in found if group == "rollout"]) == 11
 
 
-def test_without_the_policys_binding_a_lower_sequence_gets_in(downwind_world: DownwindWorld, verify: Any) -> None:
+def test_without_the_policys_binding_and_the_ledgers_retention_both_are_told(
+    downwind_world: DownwindWorld, verify: Any
+) -> None:
     base = downwind_world.local.url("gate") + BINDINGS
-    name = "sequence.downwind.dev"
-    standing = requests.get(f"{base}/{name}", timeout=20).json()
-    requests.delete(f"{base}/{name}", timeout=20).raise_for_status()
+    bucket = f"{downwind_world.local.url('storage')}/storage/v1/b/{BUCKETS['ledger']}"
+    policy = requests.get(bucket, timeout=20).json()["retentionPolicy"]
+    binding = requests.get(f"{base}/{BINDING}", timeout=20).json()
+    requests.patch(bucket, json={"retentionPolicy": None}, timeout=20).raise_for_status()
+    requests.delete(f"{base}/{BINDING}", timeout=20).raise_for_status()
     try:
-        found = verify("--only", "refused", "--only", "clusters", code=1)
+        found = verify("--only", "rollout", "--only", "refused", "--only", "clusters", code=1)
     finally:
-        standing["metadata"].pop("resourceVersion", None)
-        requests.post(base, json=standing, timeout=20).raise_for_status()
-    assert found["refused", "a lower sequence applied in the cluster"] == "failed"
-    assert "failed" in {state for (group, _), state in found.items() if group == "clusters"}
-    assert found["refused", "an unsigned webhook"] == "ok"
+        binding["metadata"].pop("resourceVersion", None)
+        requests.post(base, json=binding, timeout=20).raise_for_status()
+        period = {"retentionPolicy": {"retentionPeriod": policy["retentionPeriod"]}}
+        requests.patch(bucket, json=period, timeout=20).raise_for_status()
+    failed = {(group, what) for (group, what), state in found.items() if state == "failed"}
+    assert {what for group, what in failed if group != "clusters"} == {
+        "a lower sequence applied in the cluster",
+        "a fact overwritten",
+    }
+    assert "clusters" in {group for group, _ in failed}
 
 
 def test_a_canary_that_the_catalog_lacks_is_told(verify: Any) -> None:

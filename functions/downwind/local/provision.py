@@ -14,6 +14,7 @@ PUSHED = {
     "executions": "on_execution",
     "ticks": "on_tick",
 }
+KEPT_DAYS = 365
 PULLED = ("deliveries", "dead-letters")
 FOR_PROOFS = {"verify": "deliveries", "verify-executions": "executions"}
 """What `downwind bootstrap verify` listens to; it forgets after ten minutes."""
@@ -33,6 +34,9 @@ def provision(world: LocalWorld) -> None:
     for bucket in BUCKETS.values():
         bucket_body = {"name": bucket, "versioning": {"enabled": bucket == BUCKETS["catalog"]}}
         _once("POST", f"{world.url('storage')}/storage/v1/b?project={PROJECT}", bucket_body)
+    # As in the cloud: for a year no fact can be overwritten or deleted, whoever asks.
+    kept = {"retentionPolicy": {"retentionPeriod": str(KEPT_DAYS * 86400)}}
+    call("PATCH", f"{world.url('storage')}/storage/v1/b/{BUCKETS['ledger']}", kept)
     base = f"{world.url('pubsub_rest')}/v1/projects/{PROJECT}"
     for topic in (*PULLED, *PUSHED):
         _once("PUT", f"{base}/topics/{topic}", {})

@@ -27,8 +27,6 @@ def _tried(
 ) -> Result:
     if name is None:
         return _result(what, "not applicable", "it is tried on the push of the canary, and none was made")
-    if site.local and attempt is _anew:
-        return _result(what, "not applicable", "a local bucket keeps no retention and asks nobody who they are")
     try:
         standing = site.world.ledger.read(name)
         if standing is None or standing.data is None:
