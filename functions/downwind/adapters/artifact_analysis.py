@@ -13,7 +13,7 @@ from downwind.adapters.dsse import signed_statement
 from downwind.adapters.google_rest import GoogleApi
 from downwind.errors import Refused, TransientError
 from downwind.model.policy import SigningKey
-from downwind.ports import Provenance
+from downwind.ports_of_artifacts import Provenance
 
 _URL = "https://containeranalysis.googleapis.com/v1/"
 _FIX = "enable containeranalysis.googleapis.com, and give the functions' account roles/containeranalysis.occurrences.viewer"
@@ -24,7 +24,7 @@ _PAGES = 5
 
 
 class ArtifactAnalysis:
-    """Implements `ports.Attestations`, for images in Google's registries."""
+    """Implements `ports_of_artifacts.Attestations`, for images in Google's registries."""
 
     def __init__(self, timeout: float = 20, session: Any = None, url: str = _URL) -> None:
         self._api = GoogleApi("Artifact Analysis", url, "cloud-platform.read-only", _FIX, timeout, session)

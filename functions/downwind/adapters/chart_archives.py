@@ -29,8 +29,8 @@ _FIX = (
 
 
 class PublicCharts:
-    """Implements `ports.Charts`. Without credentials. The last archives are kept in memory, since the environments of one
-    release ask for the same ones.
+    """Implements `ports_of_artifacts.Charts`. Without credentials. The last archives are kept in memory, since the
+    environments of one release ask for the same ones.
 
     `loopback` and `trusted`: of tests, see `PublicOnly`; this machine is then spoken to by http as well.
     """

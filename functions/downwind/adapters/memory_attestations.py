@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from downwind.adapters.memory_faults import Faults
 from downwind.model.policy import SigningKey
-from downwind.ports import Provenance
+from downwind.ports_of_artifacts import Provenance
 
 
 class MemoryAttestations(Faults):
-    """Implements `ports.Attestations`; `attest` plays the builder."""
+    """Implements `ports_of_artifacts.Attestations`; `attest` plays the builder."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from downwind.model.engines import PinnedChart
 
 
 class MemoryCharts(Faults):
-    """Implements `ports.Charts`; `keep` plays the repository."""
+    """Implements `ports_of_artifacts.Charts`; `keep` plays the repository."""
 
     def __init__(self) -> None:
         super().__init__()

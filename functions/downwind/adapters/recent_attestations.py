@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 
 from downwind.errors import DownwindError
 from downwind.model.policy import SigningKey
-from downwind.ports import Attestations, Provenance
+from downwind.ports_of_artifacts import Attestations, Provenance
 
 _RECENT = 30.0
 _MOST = 256
 
 
 class RecentAttestations:
-    """Implements `ports.Attestations` over another. That nobody has attested yet, or that nobody answered, is remembered too."""
+    """Implements `ports_of_artifacts.Attestations` over another. That nobody has attested yet, or nobody answered, is
+    remembered too."""
 
     def __init__(self, attestations: Attestations, clock: Callable[[], float] = time.monotonic) -> None:
         self._attestations = attestations

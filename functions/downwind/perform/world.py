@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from downwind.errors import DownwindError
-from downwind.ports import Attestations, Builds, Notifier, Pipelines, Publisher, Registry, Renderer, Repository, Store
+from downwind.ports import Builds, Notifier, Pipelines, Publisher, Registry, Renderer, Repository, Store
+from downwind.ports_of_artifacts import Attestations
 from downwind.timing import Timing
 
 SideBySide = Callable[[Sequence[Callable[[], Any]]], list[Any]]

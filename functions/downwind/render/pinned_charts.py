@@ -23,7 +23,7 @@ _MOST = 20
 _COMMIT = "commit it: helm dependency build, then git add --force charts"
 
 Archives = Callable[[PinnedChart, tuple[str, ...]], bytes]
-"""The bytes of a pinned chart's .tgz: (chart, hosts that its address may lead on to). As `ports.Charts.archive`."""
+"""The bytes of a pinned chart's .tgz: (chart, hosts that its address may lead on to). As `ports_of_artifacts.Charts.archive`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

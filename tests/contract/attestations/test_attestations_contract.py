@@ -1,4 +1,4 @@
-"""What `ports.Attestations` promises, on the twin and on the adapter in front of Container Analysis' REST shapes.
+"""What `ports_of_artifacts.Attestations` promises, on the twin and on the adapter in front of Container Analysis' REST shapes.
 
 The shapes are from its reference (v1 projects.occurrences.list), SLSA 1.0 and 0.1 and DSSE; none was asked.
 """
@@ -20,7 +20,7 @@ from downwind.adapters.recent_attestations import RecentAttestations
 from downwind.errors import Misconfigured, Refused, TransientError
 from downwind.local.http import HttpPart, json_response
 from downwind.model.policy import SigningKey
-from downwind.ports import Provenance
+from downwind.ports_of_artifacts import Provenance
 
 NAME = "us-central1-docker.pkg.dev/acme/apps/shop"
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64

@@ -1,5 +1,5 @@
-"""What `ports.Charts` promises, on the twin and on the real client in front of a repository and a registry of this machine; and
-what only the client can be told: redirects, bodies and addresses that mean harm.
+"""What `ports_of_artifacts.Charts` promises, on the twin and on the real client in front of a repository and a registry of this
+machine; and what only the client can be told: redirects, bodies and addresses that mean harm.
 """
 
 import hashlib
