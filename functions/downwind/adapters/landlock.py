@@ -88,17 +88,20 @@ def _restrict(allowed: Iterable[tuple[Path, int]], abi: int) -> None:
                 _checked(_call(_ADD_RULE, rules, _PATH_BENEATH, rule, 0))
             finally:
                 os.close(place)
-        libc = ctypes.CDLL(None, use_errno=True)
-        _checked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
+        _checked(_libc().prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
         _checked(_call(_RESTRICT_SELF, rules, 0))
     finally:
         os.close(rules)
 
 
 def _call(number: int, *arguments: int | bytes | None) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
     wide = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
-    return int(libc.syscall(ctypes.c_long(number), *wide))
+    return int(_libc().syscall(ctypes.c_long(number), *wide))
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _checked(answer: int) -> int:
