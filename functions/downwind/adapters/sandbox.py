@@ -72,7 +72,7 @@ def run(name: str, command: Sequence[str], folder: Path, home: Path, limits: Run
     TransientError: the machine was too slow, or has no room.
     """
     full = [*isolation(), *command]
-    environment = {"HOME": str(home), "TMPDIR": str(home), "PATH": str(home), **_go(limits)}
+    environment = {"HOME": str(home), "TMPDIR": str(home), "PATH": str(home), "TZ": "UTC", **_go(limits)}
 
     def start() -> "subprocess.Popen[bytes]":
         return subprocess.Popen(

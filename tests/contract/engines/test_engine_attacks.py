@@ -92,6 +92,7 @@ def test_a_program_in_here_sees_neither_environment_nor_network_nor_other_progra
         "HOME",
         "PATH",
         "TMPDIR",
+        "TZ",
     ], seen
     if isolation():
         done = subprocess.run([*isolation(), "/bin/cat", "/proc/net/dev"], capture_output=True, check=True)

@@ -162,6 +162,16 @@ def test_hooks_and_custom_resource_definitions_are_there_unless_left_out_and_tes
     assert {each["kind"] for each in chart(engines, hooks="leave", skip_crds=True)} == {"ConfigMap"}
 
 
+def test_a_date_is_that_of_utc_on_every_machine(engines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    dated = (
+        f'{CHART["templates/config.yaml"]}  dated: {{{{ 1700000000 | int64 | date "2006-01-02T15:04 MST" | quote }}}}\n'
+    )
+    assert (
+        config(chart(engines, {"charts/shop/templates/config.yaml": dated}))["data"]["dated"] == "2023-11-14T22:13 UTC"
+    )
+
+
 def test_a_chart_beside_it_and_one_in_charts_are_found(engines: Any) -> None:
     dependencies = [
         {"name": "common", "version": "1.0.0", "repository": "file://../common"},
