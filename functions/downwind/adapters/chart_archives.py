@@ -64,14 +64,14 @@ class PublicCharts:
         hosts = {first.netloc, *redirects}
         public = PublicOnly(loopback=self._loopback, trusted=self._trusted)
         http = BoundedHttp(
-            public.session, lambda url: self._check(url, chart, hosts), field=_FIELD, as_sent=not chart.is_oci
+            public.session, lambda url: self._check(url, chart, hosts), field=_FIELD, as_sent=not chart.oci
         )
         # A time-out of a socket begins anew with each byte: this one does not.
         clock = threading.Timer(self._timeout, public.stop)
         clock.daemon = True
         clock.start()
         try:
-            answer = self._from_registry(chart, http) if chart.is_oci else self._from_repository(chart, http)
+            answer = self._from_registry(chart, chart.oci, http) if chart.oci else self._from_repository(chart, http)
             if answer.status != 200:
                 raise Refused(f"it can't be read without credentials ({answer.status})")
         except (Refused, Misconfigured) as error:  # no credentials of ours would help
@@ -93,12 +93,11 @@ class PublicCharts:
         headers = {"Accept-Encoding": "identity"}
         return http.follow("GET", chart.address, headers, None, MOST_BYTES, deadline)
 
-    def _from_registry(self, chart: PinnedChart, http: BoundedHttp) -> Answer:
-        parts = urlsplit(chart.repository)
-        repository = f"{parts.path.strip('/')}/{chart.name}".lstrip("/")
+    def _from_registry(self, chart: PinnedChart, place: str, http: BoundedHttp) -> Answer:
+        parts = urlsplit(place)
         session = OciSession(self._is_plain, lambda _host: None, self._timeout, http)
         path = f"blobs/sha256:{chart.sha256}"
-        return session.ask("GET", parts.netloc, repository, path, accept="*/*", limit=MOST_BYTES)
+        return session.ask("GET", parts.netloc, parts.path.strip("/"), path, accept="*/*", limit=MOST_BYTES)
 
     def _check(self, url: str, chart: PinnedChart, hosts: set[str]) -> None:
         parts = urlsplit(url)

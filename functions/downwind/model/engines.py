@@ -29,7 +29,8 @@ class KustomizeOptions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PinnedChart:
     """A chart elsewhere that may be fetched. `repository` (https:// or oci://, without a final slash) and `name` are what a
-    dependency says; `sha256` is that of its .tgz. `url`: where that lies, if not at REPOSITORY/NAME-VERSION.tgz."""
+    dependency says; `sha256` is that of its .tgz. `url`: where that lies, if not at REPOSITORY/NAME-VERSION.tgz: an address by
+    https, or a repository of an OCI registry."""
 
     repository: str
     name: str
@@ -38,13 +39,15 @@ class PinnedChart:
     url: str | None = None
 
     @property
-    def is_oci(self) -> bool:
-        return self.repository.startswith("oci://")
+    def oci(self) -> str | None:
+        """The repository of a registry that has it, as oci://HOST/PATH; None: it is fetched by https."""
+        place = self.url or f"{self.repository}/{self.name}"
+        return place if place.startswith("oci://") else None
 
     @property
     def address(self) -> str:
-        if self.is_oci:
-            return f"{self.repository}/{self.name}@sha256:{self.sha256}"
+        if self.oci:
+            return f"{self.oci}@sha256:{self.sha256}"
         return self.url or f"{self.repository}/{self.name}-{self.version}.tgz"
 
 

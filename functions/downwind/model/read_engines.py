@@ -19,7 +19,7 @@ _HOST = r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]*(:[0-9]{1,5})?"
 _REDIRECT = re.compile(_HOST)
 _PATH = r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~+-]+)*"
 _CHARTS = re.compile(rf"(https|oci)://{_HOST}{_PATH}/?")
-_ARCHIVE = re.compile(rf"https://{_HOST}{_PATH}")
+_ARCHIVE = re.compile(rf"(https|oci)://{_HOST}{_PATH}")
 _CHART = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,252}")
 _NUMBER = r"(0|[1-9][0-9]{0,8})"
 _WORDS = r"[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*"
@@ -89,9 +89,11 @@ def read_charts(fields: Fields) -> tuple[PinnedChart, ...]:
             name=each.text("name", pattern=_CHART, form="the chart's name"),
             version=each.text("version", pattern=_SEMVER, form='one version such as "1.2.3", no range'),
             sha256=each.text("sha256", pattern=_SHA256, form="the SHA-256 of its .tgz: 64 of 0-9 and a-f"),
-            url=each.optional("url", pattern=_ARCHIVE, form="the https:// address of its .tgz, without ? and #"),
+            url=each.optional(
+                "url", pattern=_ARCHIVE, form="the https:// address of its .tgz, without ? and #, or oci://"
+            ),
         )
-        if chart.is_oci and chart.url:
+        if chart.repository.startswith("oci://") and chart.url:
             each.problem("url", "belongs to an https:// repository", "leave it out: a registry has one place for it")
         key = (chart.repository, chart.name, chart.version)
         if key in found:

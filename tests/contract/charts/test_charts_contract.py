@@ -137,7 +137,7 @@ def test_what_is_not_there_is_refused(kept: tuple[Any, PinnedChart], repository:
 
 def test_bytes_with_another_hash_are_refused(kept: tuple[Any, PinnedChart], repository: Repository) -> None:
     charts, chart = kept
-    if chart.is_oci:
+    if chart.oci:
         chart = pin(repository, "wrong")
     with pytest.raises(Refused, match="SHA-256"):
         charts.archive(replace(chart, sha256="0" * 64), [another(repository)])
@@ -187,6 +187,11 @@ def test_the_registrys_token_stays_with_the_registry(repository: Repository, cli
         "token": None,
         "charts/redis-1.0.0.tgz": None,
     }
+
+
+def test_a_registry_may_keep_what_a_repository_by_https_lists(repository: Repository, client: PublicCharts) -> None:
+    chart = replace(pin(repository), url=f"oci://127.0.0.1:{repository.port}/acme/redis")
+    assert client.archive(chart, [another(repository)]) == REDIS
 
 
 def test_a_registrys_storage_has_to_be_allowed_too(repository: Repository, client: PublicCharts) -> None:

@@ -119,6 +119,7 @@ GOOD: list[list[Change]] = [
     [("manifests.helm", {"kubernetes_version": "v1.30.2", "api_versions": ["monitoring.coreos.com/v1"]})],
     [("manifests.helm", {"charts": [REDIS], "redirects": ["release-assets.githubusercontent.com"]})],
     [("manifests.helm", {"charts": [REDIS | {"url": "https://github.com/acme/x/releases/download/v1/redis.tgz"}]})],
+    [("manifests.helm", {"charts": [REDIS | {"url": "oci://registry-1.docker.io/bitnamicharts/redis"}]})],
     [("manifests.helm", {"charts": [REDIS, REDIS | {"version": "v1.2.4-rc.1+b"}], "redirects": None})],
     [("manifests.helm", {"charts": [REDIS | {"repository": "oci://ghcr.io:443/acme/charts/", "url": None}]})],
     [("manifests", DELETE), ("environments.0.manifests", {"path": "a"}), ("environments.1.manifests", {"path": "b"})],
@@ -233,7 +234,7 @@ BAD: list[list[Change]] = [
         )
     ),
     [("manifests.helm", {"charts": [REDIS | {"url": "https://charts.acme.example/x.tgz?token=1"}]})],
-    [("manifests.helm", {"charts": [REDIS | {"url": "oci://ghcr.io/x"}]})],
+    [("manifests.helm", {"charts": [REDIS | {"url": "http://charts.acme.example/x.tgz"}]})],
     [("manifests.helm", {"redirects": ["https://charts.acme.example"]})],
     [("manifests.helm", {"redirects": ["127.0.0.1"]})],
     [("manifests.helm", {"redirects": "charts.acme.example"})],

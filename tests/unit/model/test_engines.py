@@ -80,6 +80,7 @@ REDIS = {"repository": "https://charts.acme.example", "name": "redis", "version"
     [
         ({}, "https://charts.acme.example/redis-1.2.3.tgz"),
         ({"url": "https://cdn.acme.example/r.tgz"}, "https://cdn.acme.example/r.tgz"),
+        ({"url": "oci://ghcr.io/acme/other"}, f"oci://ghcr.io/acme/other@sha256:{'a' * 64}"),
         ({"repository": "oci://ghcr.io/acme"}, f"oci://ghcr.io/acme/redis@sha256:{'a' * 64}"),
     ],
 )
