@@ -32,7 +32,7 @@ def packed(files: dict[str, bytes], *more: tarfile.TarInfo) -> bytes:
             made.addfile(member, io.BytesIO(data))
         for member in more:
             made.addfile(member)
-    return gzip.compress(buffer.getvalue(), mtime=0)
+    return gzip.compress(buffer.getvalue(), 1, mtime=0)
 
 
 def packed_chart(name: str, *dependencies: Any, version: str = "1.0.0", more: dict[str, bytes] | None = None) -> bytes:

@@ -1,5 +1,6 @@
 """Charts elsewhere: which of those that the catalog pins stands for a dependency, and what is refused before Helm sees it."""
 
+import random
 import tarfile
 from collections.abc import Sequence
 from typing import Any
@@ -256,3 +257,18 @@ def test_charts_without_number_are_not_fetched(elsewhere: Repositories) -> None:
     pins = [elsewhere.pin(name) for name in names]
     with pytest.raises(Refused, match="more than 20 charts"):
         find(elsewhere, pins, *(dependency(name, HERE) for name in names))
+
+
+def test_charts_of_more_than_the_limit_together_are_refused(elsewhere: Repositories) -> None:
+    noise = random.Random(8).randbytes(17 << 20)
+    pins = [elsewhere.pin(name, data=packed_chart(name, more={"noise": noise})) for name in ("redis", "queue")]
+    with pytest.raises(Refused, match=r"dependencies\[1\]: charts of more than 32 MiB"):
+        find(elsewhere, pins, dependency("redis", HERE), dependency("queue", HERE))
+
+
+def test_charts_packed_in_charts_end_somewhere(elsewhere: Repositories) -> None:
+    inner = packed_chart("redis")
+    for _ in range(9):
+        inner = packed_chart("redis", more={"charts/redis-1.0.0.tgz": inner})
+    with pytest.raises(Refused, match="charts packed in charts, 9 deep"):
+        find(elsewhere, [elsewhere.pin("redis", data=inner)], dependency("redis", HERE))
