@@ -1,7 +1,14 @@
 """`downwind why` for a commit that did not go where somebody expected it."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from tests.application import CATALOG, DEPLOYMENT
+from tests.charts import chart, dependency
+
+from downwind.adapters.engine_programs import Programs
+from downwind.adapters.engine_renderer import EngineRenderer
 from downwind.errors import TransientError
 from downwind.reconcile import names
 
@@ -112,3 +119,28 @@ def test_an_entry_without_any_event_is_found_in_the_logs(cli: Any, shop: Any) ->
         shop.tick()
     assert shop.log("staging") == [commit]
     assert cli.told(commit[:8], "admitted") == [f"staging 1 is {commit[:7]}: the tip of refs/heads/main"]
+
+
+def test_a_release_that_the_policy_blocks_says_so_with_the_place(cli: Any, shop: Any) -> None:
+    shop.apply(CATALOG.replace("\nenvironments:", "\npolicy: {deny: [hostNetwork]}\nenvironments:"))
+    host = DEPLOYMENT.replace("    spec:\n      containers", "    spec:\n      hostNetwork: true\n      containers")
+    commit = shop.push(deployment=host)
+    shop.build(commit)
+    told = cli.told(commit, "blocked")
+    assert any(
+        "blocked by policy: shop.yaml:2: Deployment shop: spec.template.spec.hostNetwork: is set" in each
+        for each in told
+    )
+
+
+def test_a_chart_that_the_catalog_does_not_pin_says_what_to_add(cli: Any, shop: Any, tmp_path: Path) -> None:
+    shop.world = replace(shop.world, renderer=EngineRenderer(Programs([tmp_path])))
+    needs = dependency("redis", "https://charts.acme.example", "~1.2")
+    commit = shop.push(**{"deploy/staging/Chart.yaml": chart("shop", needs)})
+    shop.build(commit)
+    told = " ".join(cli.told(commit, "blocked"))
+    assert (
+        "deploy/staging/Chart.yaml: dependencies[0]: 'redis' (~1.2) of 'https://charts.acme.example' is not among"
+        in told
+    )
+    assert 'add {repository: "https://charts.acme.example", name: redis, version: "<the one to use of ~1.2>"' in told
