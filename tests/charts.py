@@ -22,8 +22,8 @@ def lock(*dependencies: Any) -> bytes:
     ).encode()
 
 
-def packed(files: dict[str, bytes], *more: tarfile.TarInfo) -> bytes:
-    """A .tgz, the same bytes for the same files."""
+def packed(files: dict[str, bytes], *more: tarfile.TarInfo, level: int = 1) -> bytes:
+    """A .tgz, the same bytes for the same files. `level` 0 compresses nothing, and costs nothing."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as made:
         for name, data in files.items():
@@ -32,9 +32,11 @@ def packed(files: dict[str, bytes], *more: tarfile.TarInfo) -> bytes:
             made.addfile(member, io.BytesIO(data))
         for member in more:
             made.addfile(member)
-    return gzip.compress(buffer.getvalue(), 1, mtime=0)
+    return gzip.compress(buffer.getvalue(), level, mtime=0)
 
 
-def packed_chart(name: str, *dependencies: Any, version: str = "1.0.0", more: dict[str, bytes] | None = None) -> bytes:
+def packed_chart(
+    name: str, *dependencies: Any, version: str = "1.0.0", more: dict[str, bytes] | None = None, level: int = 1
+) -> bytes:
     files = {"Chart.yaml": chart(name, *dependencies, version=version), **(more or {})}
-    return packed({f"{name}/{path}": data for path, data in files.items()})
+    return packed({f"{name}/{path}": data for path, data in files.items()}, level=level)
