@@ -63,9 +63,7 @@ class PublicCharts:
         first = urlsplit(chart.address)
         hosts = {first.netloc, *redirects}
         public = PublicOnly(loopback=self._loopback, trusted=self._trusted)
-        http = BoundedHttp(
-            public.session, lambda url: self._check(url, chart, hosts), field=_FIELD, as_sent=not chart.oci
-        )
+        http = BoundedHttp(public.session, lambda url: self._check(url, chart, hosts), field=_FIELD, as_sent=True)
         # A time-out of a socket begins anew with each byte: this one does not.
         clock = threading.Timer(self._timeout, public.stop)
         clock.daemon = True
@@ -90,8 +88,7 @@ class PublicCharts:
 
     def _from_repository(self, chart: PinnedChart, http: BoundedHttp) -> Answer:
         deadline = time.monotonic() + self._timeout
-        headers = {"Accept-Encoding": "identity"}
-        return http.follow("GET", chart.address, headers, None, MOST_BYTES, deadline)
+        return http.follow("GET", chart.address, {}, None, MOST_BYTES, deadline)
 
     def _from_registry(self, chart: PinnedChart, place: str, http: BoundedHttp) -> Answer:
         parts = urlsplit(place)

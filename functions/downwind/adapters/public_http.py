@@ -68,6 +68,7 @@ class PublicOnly:
         session = requests.Session()
         session.trust_env = False
         session.verify = trusted or True
+        session.headers["Accept-Encoding"] = "identity"  # bytes are pinned as they are kept
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):
             session.mount(scheme, Guarded(max_retries=0))

@@ -37,6 +37,7 @@ class Repository(HttpPart):
     def __init__(self) -> None:
         super().__init__()
         self.over = threading.Event()
+        self.encodes = False
         self.seen: list[tuple[str, dict[str, str]]] = []
 
     def routes(self) -> Iterable[tuple[tuple[str, ...], str, Handler]]:
@@ -70,6 +71,8 @@ class Repository(HttpPart):
             found: Response = answers[path]()
             return found
         if path == f"v2/acme/redis/blobs/sha256:{SHA256}":
+            if request.headers.get("Authorization") == "Bearer granted" and self.encodes:
+                return Response(REDIS, headers={"Content-Encoding": "gzip"})
             if request.headers.get("Authorization") != "Bearer granted":
                 challenge = f'Bearer realm="{here}/token",service="charts",scope="repository:acme/redis:pull"'
                 return Response("{}", 401, {"WWW-Authenticate": challenge})
@@ -262,6 +265,9 @@ def test_headers_that_come_byte_by_byte_are_given_up() -> None:
 def test_an_encoding_of_the_way_is_not_taken_off(repository: Repository, client: PublicCharts) -> None:
     """Servers that say `Content-Encoding: gzip` of a .tgz mean the file itself."""
     assert client.archive(pin(repository, "encoded"), []) == REDIS
+    repository.encodes = True
+    assert PublicCharts(5, loopback=True).archive(oci(repository), []) == REDIS
+    assert {headers["accept-encoding"] for _, headers in repository.seen} == {"identity"}
 
 
 @pytest.mark.parametrize(
