@@ -17,7 +17,7 @@ from downwind.settings import Settings, SettingsError, read_settings
 
 if TYPE_CHECKING:
     from downwind.perform.world import World
-    from downwind.ports import Cluster
+    from downwind.ports import Cluster, Renderer
     from downwind.ports_of_people import Spinnaker
 
 PREFIX = "DOWNWIND_"
@@ -41,6 +41,12 @@ def _make_spinnaker(settings: Settings) -> "Spinnaker":
     return make_spinnaker(settings)
 
 
+def _make_renderer(timeout: float) -> "Renderer":
+    from downwind.wiring import make_renderer
+
+    return make_renderer(timeout)
+
+
 def _post_order(settings: Settings, environment: Mapping[str, str], body: Mapping[str, Any]) -> dict[str, Any]:
     from downwind.cli.operate_client import post_order
 
@@ -61,6 +67,7 @@ class Session:
     make_world: Callable[[Settings], "World"] = _make_world
     make_cluster: Callable[[Settings, str | None], "Cluster"] = _make_cluster
     make_spinnaker: Callable[[Settings], "Spinnaker"] = _make_spinnaker
+    make_renderer: Callable[[float], "Renderer"] = _make_renderer
     now: Callable[[], datetime] = _utc_now
     sleep: Callable[[float], None] = time.sleep
     post_order: Callable[[Settings, Mapping[str, str], Mapping[str, Any]], dict[str, Any]] = _post_order

@@ -70,7 +70,7 @@ def render_command(
         raise click.UsageError("-o dir and --to FOLDER belong together")
     digests = _digests(images)
     if "/" in what or Path(what).is_dir():
-        _show({"manifests": _folder(Path(what), digests, given)}, output, to)
+        _show({"manifests": _folder(session, Path(what), digests, given)}, output, to)
     else:
         _show(_application(session, what, digests, given), output, to)
 
@@ -85,12 +85,11 @@ def _digests(images: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _folder(folder: Path, digests: Mapping[str, str], given: Mapping[str, Any]) -> Bundle:
+def _folder(session: Session, folder: Path, digests: Mapping[str, str], given: Mapping[str, Any]) -> Bundle:
     from downwind.adapters.folder_tree import FolderTree, root_of
     from downwind.model.engines import EngineOptions, HelmOptions, PlainOptions
     from downwind.render.bundle import ReleaseFacts, make_bundle
     from downwind.render.engine import read_objects
-    from downwind.wiring import make_renderer
 
     _refuse(given, ("environment", "commit", "part"), "an application")
     if not folder.is_dir():
@@ -106,7 +105,7 @@ def _folder(folder: Path, digests: Mapping[str, str], given: Mapping[str, Any]) 
         namespace=given["namespace"] or "default",
     )
     path = folder.resolve().relative_to(root).as_posix()
-    rendered = make_renderer(60.0).render(FolderTree(root, beside), "" if path == "." else path, options)
+    rendered = session.make_renderer(60.0).render(FolderTree(root, beside), "" if path == "." else path, options)
     about = ReleaseFacts(
         application="",
         environment="",

@@ -4,9 +4,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.application import CATALOG
 from tests.charts import chart, dependency, lock, packed_chart
 from werkzeug.wrappers import Request, Response
@@ -15,6 +17,8 @@ from downwind.adapters.chart_archives import PublicCharts
 from downwind.adapters.engine_renderer import EngineRenderer
 from downwind.adapters.memory_charts import MemoryCharts
 from downwind.adapters.memory_tree import MemoryTree
+from downwind.cli.context import Session
+from downwind.cli.main import main
 from downwind.local.http import Handler, HttpPart
 from downwind.model.engines import EngineOptions, HelmOptions, PinnedChart
 from downwind.reconcile import names
@@ -158,3 +162,19 @@ def rendered(shop: Any, files: dict[str, bytes]) -> Any:
     assert not shop.blocked(commit), shop.blocked(commit)
     (fact,) = (body for body in shop.facts(names.release("shop", commit)).values() if body["kind"] == "bundle")
     return fact
+
+
+def test_a_folder_and_a_file_of_pins_are_enough_for_the_command_line(
+    engines: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = MemoryCharts()
+    pin = kept.keep(*REDIS)
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/Chart.yaml").write_bytes(chart("shop", dependency("redis", pin.repository, "^1.2.0")))
+    fields = ("repository", "name", "version", "sha256")
+    (tmp_path / "pins.yaml").write_text(json.dumps({"charts": [{each: getattr(pin, each) for each in fields}]}))
+    session = Session(make_renderer=lambda timeout: EngineRenderer(engines._programs, timeout, archives=kept.archive))
+    done = CliRunner().invoke(main, ["render", "shop", "--charts", "pins.yaml", "-o", "json"], obj=session)
+    assert done.exit_code == 0, done.output
+    assert [each["metadata"]["name"] for each in json.loads(done.stdout)] == ["shop-deep", "shop-redis"]
