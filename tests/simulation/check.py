@@ -247,23 +247,21 @@ def due_now(history: "History") -> list[str]:
 
 def unheard(history: "History", calm: float) -> set[str]:
     """Started executions that have ended, and of which the ledger says nothing although the next look-up is past. `calm`: the
-    second since which nothing goes wrong."""
-    timing = history.world.timing
-    found, ended = set(), set()
-    started: dict[str, float] = {}
+    second since which nothing goes wrong. A rollout that has its outcome waits for no spare run of it."""
+    timing, found = history.world.timing, set()
     for application in history.kind.applications():
         for environment in history.kind.environments:
-            for body in facts(history, names.rollouts(application, environment)):
-                if body["kind"] == "started":
-                    started[body["execution"]] = body["created"]
-                elif body["kind"] == "ended":
-                    ended.add(body["execution"])
-    for execution in started.keys() - ended:
-        document = history.spinnaker.executions[execution]
-        if document["status"] in FINISHED:
-            since = max(calm, started[execution], document["endTime"] / 1000 - START_SECONDS - history.skew)
-            if history.scheduler.now - since > timing.look_every + 2 * timing.tick:
-                found.add(f"execution {execution} ended at {since:.0f} or before, and nobody has looked")
+            bodies = facts(history, names.rollouts(application, environment))
+            known = {body["execution"] for body in bodies if body["kind"] == "ended"}
+            decided = {(body["n"], body["attempt"]) for body in bodies if body["kind"] == "outcome"}
+            for body in bodies:
+                document = history.spinnaker.executions.get(str(body.get("execution")), {})
+                waits = body["kind"] == "started" and body["execution"] not in known
+                if waits and document.get("status") in FINISHED and (body["n"], body["attempt"]) not in decided:
+                    ended = document["endTime"] / 1000 - START_SECONDS - history.skew
+                    since = max(calm, body["created"], ended)
+                    if history.scheduler.now - since > timing.look_every + 2 * timing.tick:
+                        found.add(f"execution {body['execution']} ended at {ended:.0f}, and nobody has looked")
     return found
 
 
