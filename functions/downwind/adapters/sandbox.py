@@ -75,7 +75,7 @@ def run(name: str, command: Sequence[str], folder: Path, home: Path, limits: Run
     environment = {"HOME": str(home), "TMPDIR": str(home), "PATH": str(home), "TZ": "UTC", **_go(limits)}
 
     def start() -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
+        process = subprocess.Popen(
             full,
             cwd=folder,
             env=environment,
@@ -84,13 +84,14 @@ def run(name: str, command: Sequence[str], folder: Path, home: Path, limits: Run
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        _limit(process.pid, limits)
+        return process
 
     try:
         process = landlock.confined(start, _files(full, home)) if landlock.version() else start()
     except OSError as error:
         raise TransientError(f"{name} could not be started: {error.strerror}") from error
     try:
-        _limit(process.pid, limits)
         out, said, over = _collect(process, limits)
         if over is None:
             process.wait(timeout=limits.wall)
