@@ -20,3 +20,11 @@ def admission_policy() -> tuple[dict[str, Any], ...]:
 
     text = shipped("infra/admission/sequence-policy.yaml").read_text(encoding="utf-8")
     return tuple(yaml.safe_load_all(text))
+
+
+def break_glass() -> dict[str, Any]:
+    """The ClusterRole of infra/admission/break-glass.yaml."""
+    import yaml
+
+    found: dict[str, Any] = yaml.safe_load(shipped("infra/admission/break-glass.yaml").read_text(encoding="utf-8"))
+    return found

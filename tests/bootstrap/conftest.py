@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.bootstrap.fake.server import FakeGoogle
-from tests.bootstrap.site import MakeSite, Site, applied_states
+from tests.bootstrap.site import MakeSite, Site, applied_states, start_site
 
 from downwind.bootstrap.config import read_config
 from downwind.bootstrap.plan import Plan
 from downwind.bootstrap.values import Values
+from downwind.cli.bootstrap_files import read_files
 
 CONFIGS = Path(__file__).parent / "configs"
 NAMES = ("smallest", "standard", "existing")
@@ -20,7 +20,8 @@ DIGEST = "0123456789abcdef" * 4
 def make_plan(name: str, **change: object) -> Plan:
     """`change`: fields of the configuration, set after its defaults."""
     file = CONFIGS / f"{name}.yaml"
-    return Plan(Values({**read_config(file.name, file.read_bytes()), **change}, DIGEST))
+    config = {**read_config(file.name, file.read_bytes()), **change}
+    return Plan(Values(config, DIGEST, read_files(config, CONFIGS)))
 
 
 @pytest.fixture(params=NAMES)
@@ -35,26 +36,27 @@ def standard() -> Plan:
 
 @pytest.fixture
 def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeSite]:
-    started: list[FakeGoogle] = []
+    started: list[Site] = []
 
-    def make(name: str, *, applied: bool = False, **change: object) -> Site:
-        """`applied`: as after a first apply, which is done once for all tests."""
+    def make(name: str, *, applied: bool = False, cluster: bool = True, **change: object) -> Site:
+        """`applied`: as after a first apply, which is done once for all tests; without `cluster` nothing is in the cluster."""
         if applied and name not in applied_states:
             first = make(name)
             assert first.apply().failed == {}
-            applied_states[name] = first.google.state
-        google = FakeGoogle(applied_states[name].copied() if applied else None).__enter__()
-        started.append(google)
-        environment = google.environment(tmp_path)
-        for key, value in environment.items():
+            first.stop()
+            applied_states[name] = first
+        plan = make_plan(name, **change)
+        number = str(len(started))
+        site = start_site(plan, tmp_path / number, applied_states[name] if applied else None, cluster=cluster)
+        started.append(site)
+        for key, value in site.environment.items():
             monkeypatch.setenv(key, value)
-        site = Site(google, environment, make_plan(name, **change), [])
         site.put_secrets_in()
         return site
 
     yield make
     for each in started:
-        each.__exit__()
+        each.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

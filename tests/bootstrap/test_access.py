@@ -91,7 +91,7 @@ def test_the_standard_matrix_is_exactly_this(standard: Plan) -> None:
             },
         },
         f"serviceAccount:service-{number}@gcp-sa-cloudbuild.iam.gserviceaccount.com": {"secret/github-token": {SECRET}},
-        "serviceAccount:acme-delivery.svc.id.goog[spinnaker/spinnaker]": {
+        "serviceAccount:acme-delivery.svc.id.goog[spinnaker/spinnaker-clouddriver]": {
             "account/spinnaker": {"roles/iam.workloadIdentityUser"}
         },
         "group:sre@acme.example": {"function/operate": {INVOKE}},

@@ -1,5 +1,7 @@
 """The commands as people type them: plan, apply, destroy, their exit codes and what they say."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,65 @@ def test_without_credentials_that_hold_it_says_so(make_site: MakeSite, package: 
     refused = run("plan", package)
     assert refused.exit_code == 1
     assert "gcloud auth login" in refused.output
+
+
+IN_CLUSTER = """
+cluster: {context: lab}
+namespaces: [{name: web}]
+"""
+
+
+def test_cluster_and_gate_by_the_commands(make_site: MakeSite, package: Path, tmp_path: Path) -> None:
+    """What Google has stands already; KUBECONFIG has the context, and Gate has another address from here."""
+    site = make_site("smallest", applied=True)
+    config = tmp_path / "own.yaml"
+    text = (CONFIGS / "smallest.yaml").read_text() + IN_CLUSTER
+    pipelines = "pipelines: [web/pipelines/deploy-web.yaml], email: sre@acme.example}"
+    config.write_text(text.replace('8084"}', f'8084", {pipelines}'))
+    shutil.copytree(CONFIGS / "web", tmp_path / "web")
+
+    def command(verb: str, *more: str) -> Result:
+        line = ["--config", str(config), "--package", str(package), "--gate", site.gate.url, *more]
+        return CliRunner().invoke(main, ["bootstrap", verb, *line])
+
+    planned = command("plan", "-o", "json")
+    assert planned.exit_code == 2, planned.output
+    kinds = {each["kind"] for each in json.loads(planned.stdout)["steps"] if each["action"] == "create"}
+    assert kinds >= {"namespace", "object", "application", "pipeline"}
+    done = command("apply", "--no-gcloud", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "done    pipeline/web/deploy-web" in done.output
+    again = command("plan")
+    assert again.exit_code == 0, again.output
+    gone = command("destroy", "--no-gcloud", "--yes")
+    assert gone.exit_code == 0, gone.output
+    assert "gone    object/ValidatingAdmissionPolicy/sequence.downwind.dev" in gone.output
+    assert "= keep    namespace/web" in gone.output
+
+
+def test_apply_wants_the_images_before_it_begins(make_site: MakeSite, package: Path, tmp_path: Path) -> None:
+    site = make_site("standard")
+    config = tmp_path / "own.yaml"
+    text = (CONFIGS / "standard.yaml").read_text()
+    config.write_text(text.replace("spinnaker/images.yaml", "missing.yaml").replace("[spinnaker/values.yaml]", "[]"))
+    refused = CliRunner().invoke(main, ["bootstrap", "apply", "--config", str(config), "--package", str(package)])
+    assert refused.exit_code == 1
+    assert "missing.yaml is not there" in refused.output
+    assert "scripts/spinnaker-images --output missing.yaml" in refused.output
+    assert site.google.state.writes() == []
+    offline = ["bootstrap", "plan", "--offline", "--config", str(config), "--package", str(package)]
+    assert CliRunner().invoke(main, offline).exit_code == 2
+
+
+def test_a_pipeline_file_that_is_not_right_is_told(package: Path, tmp_path: Path) -> None:
+    shutil.copytree(CONFIGS / "web", tmp_path / "web")
+    file = tmp_path / "web/pipelines/deploy-web.yaml"
+    file.write_text(file.read_text().replace("skipExpressionEvaluation: true", "skipExpressionEvaluation: false"))
+    config = tmp_path / "own.yaml"
+    pipelines = "pipelines: [web/pipelines/deploy-web.yaml], email: sre@acme.example}"
+    config.write_text((CONFIGS / "smallest.yaml").read_text().replace('8084"}', f'8084", {pipelines}'))
+    line = ["bootstrap", "plan", "--offline", "--config", str(config), "--package", str(package)]
+    refused = CliRunner().invoke(main, line)
+    assert refused.exit_code == 1
+    assert f"{file}:" in refused.output
+    assert "downwind pipelines check" in refused.output

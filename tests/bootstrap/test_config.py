@@ -72,6 +72,26 @@ def test_the_defaults_themselves_fit_the_schema() -> None:
             },
             "builds.repositories[0].name: 'deploy' is the name",
         ),
+        ({"namespaces": [{"name": "shop"}]}, "cluster.location: is missing"),
+        (
+            {"cluster": {"context": "lab"}, "namespaces": [{"name": "shop"}, {"name": "shop"}]},
+            "namespaces[1].name: 'shop' is taken already",
+        ),
+        (
+            {
+                "cluster": {"context": "lab"},
+                "namespaces": [{"name": "spinnaker"}],
+                "spinnaker": {"gate": "http://g", "install": True},
+            },
+            "namespaces[0].name: 'spinnaker' is taken already",
+        ),
+        ({"admission": {"breakGlass": ["domain:acme.example"]}}, "admission.breakGlass[0]: is a whole domain"),
+        ({"cluster": {"context": "lab", "create": "autopilot"}}, "cluster.context: is beside create or location"),
+        ({"sample": "shop"}, "sample: 'shop' is not under builds.repositories"),
+        ({"sample": "shop", "registry": {"images": None}}, "registry.images: is null"),
+        ({"sample": "shop", "cluster": {"context": "lab"}}, "namespaces: lacks shop-staging and shop"),
+        ({"spinnaker": {"gate": "http://g", "pipelines": ["a.yaml"]}}, "spinnaker.email: is missing"),
+        ({"spinnaker": {"gate": "http://g", "images": "/etc/passwd"}}, 'spinnaker.images: "/etc/passwd" is not right'),
     ],
 )
 def test_a_problem_names_field_and_fix(change: dict[str, object], expected: str) -> None:
@@ -108,6 +128,17 @@ def test_init_writes_what_plan_reads_with_every_field_as_a_comment(tmp_path: Pat
     again = CliRunner().invoke(main, [*INIT, "--file", str(file)])
     assert again.exit_code == 1
     assert "--force" in again.output
+
+
+def test_init_takes_a_context_and_namespaces(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    line = [each for each in INIT if each not in {"--cluster", "none"}]
+    more = ["--context", "lab", "--namespace", "shop", "--namespace", "web", "--file", str(file)]
+    done = CliRunner().invoke(main, [*line, *more])
+    assert done.exit_code == 0, done.output
+    config = complete(yaml.safe_load(file.read_text()))
+    assert config["cluster"]["context"] == "lab"
+    assert [each["name"] for each in config["namespaces"]] == ["shop", "web"]
 
 
 def test_init_asks_for_what_no_option_gives(tmp_path: Path) -> None:

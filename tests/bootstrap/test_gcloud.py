@@ -32,8 +32,8 @@ def environment_of(site: Site) -> dict[str, str]:
 def gcloud_apply(site: Site, steps: list[Step] | None = None) -> list[str]:
     """With gcloud where it writes; what it said."""
     told: list[str] = []
-    cloud = Cloud(make_session(site.environment), site.environment, package=b"the source")
-    writer = Writer(cloud, Gcloud(environment_of(site)))
+    cloud = site.cloud()
+    writer = Writer(cloud, Gcloud(environment_of(site)), site.helm)
     outcome = Applying(site.plan, writer, told.append, parallel=2).run(steps or steps_now(site.plan, cloud))
     assert outcome.failed == {}, told
     return told
@@ -140,7 +140,9 @@ def test_a_plan_is_at_least_twenty_times_faster_than_describing_one_by_one(make_
 @pytest.mark.parametrize("created", ["autopilot", "standard"])
 def test_gcloud_asks_for_the_very_cluster_that_we_do(tmp_path: Path, created: str) -> None:
     sizes = {"machine": "e2-standard-4", "minNodes": 1, "maxNodes": 3}
-    plan = make_plan("standard", cluster={"create": created, "name": "downwind", "location": None, **sizes})
+    plan = make_plan(
+        "standard", cluster={"create": created, "name": "downwind", "location": None, "context": None, **sizes}
+    )
     (write,) = next(each for each in plan.offline() if each.resource.kind == "cluster").writes
     assert write.command is not None
     google, environment = lenient(tmp_path)

@@ -12,14 +12,15 @@ _CONNECTIONS = 96
 _PATIENCE = frozenset({408, 429})
 
 
-def gcs_client(project: str | None = None) -> Any:
-    """A google-cloud-storage client for all buckets of a process; obeys STORAGE_EMULATOR_HOST. Its maker closes it."""
+def gcs_client(project: str | None = None, credentials: Any = None) -> Any:
+    """A google-cloud-storage client for all buckets of a process; obeys STORAGE_EMULATOR_HOST. Its maker closes it.
+    `credentials`: None for the application default ones."""
     from google.auth.exceptions import GoogleAuthError
     from google.cloud.storage import Client
     from requests.adapters import HTTPAdapter
 
     try:
-        client = Client(project=project)
+        client = Client(project=project, credentials=credentials)
     except GoogleAuthError as error:
         raise Misconfigured(
             "there are no credentials for Cloud Storage", fix="run `gcloud auth application-default login`"

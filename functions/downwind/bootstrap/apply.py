@@ -18,7 +18,7 @@ ROUNDS = 8
 
 
 def steps_now(plan: Plan, cloud: Cloud) -> list[Step]:
-    answers = cloud.read_all([plan.kinds[each.kind].where(each) for each in plan.resources])
+    answers = cloud.side_by_side(lambda each: plan.kinds[each.kind].read(cloud, each), plan.resources)
     return [plan.step(resource, answer) for resource, answer in zip(plan.resources, answers, strict=True)]
 
 
@@ -70,8 +70,8 @@ class Applying:
         return self.outcome
 
     def _round(self, steps: Sequence[Step]) -> None:
-        waiting = [each for each in steps if each.due]
-        settled = {each.resource.key for each in steps if not each.due}
+        waiting = [each for each in steps if each.due or each.waits]
+        settled = {each.resource.key for each in steps if not each.due and not each.waits}
         running: dict[Future[None], Step] = {}
         with ThreadPoolExecutor(self._parallel, thread_name_prefix="bootstrap") as pool:
             while waiting or running:
@@ -105,11 +105,11 @@ class Applying:
         resource = step.resource
         kind = self._plan.kinds[resource.kind]
         self._check_needs(resource)
-        begun, said, written = self._clock(), False, 0
+        begun, said, written = self._clock(), "", 0
         last: Step | None = None
         pause = 0.2
         while True:
-            answer = self._writer.cloud.read(kind.where(resource))
+            answer = kind.read(self._writer.cloud, resource)
             now = self._plan.step(resource, answer)
             if now.action == "foreign" and now.differs:
                 raise Refused(f"{resource.key} {now.why}")
@@ -132,9 +132,10 @@ class Applying:
                 continue
             if self._clock() - begun > kind.patience:
                 raise TransientError(f"{resource.key} is not there after {kind.patience:.0f} s: run apply again")
-            if not said:
-                self._say(f"waiting {resource.key}: until it can be read as wanted")
-                said = True
+            lacking = "until it can be read as wanted" if live is None else kind.lacking(live)
+            if lacking != said:
+                self._say(f"waiting {resource.key}: {lacking}")
+                said = lacking
             self._pause(pause)
             pause = min(pause * 1.6, 5)
         self._say(f"done    {resource.key}")

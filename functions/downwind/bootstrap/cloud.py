@@ -7,10 +7,10 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from downwind.bootstrap.kinds.policies import AS_READ
-from downwind.bootstrap.write import MADE_AT_APPLY, Request
+from downwind.bootstrap.write import MADE_AT_APPLY, PAIR_MADE_AT_APPLY, Request
 from downwind.errors import Misconfigured, PermanentError, Refused, TransientError
 
 PARALLEL = 8
@@ -18,6 +18,16 @@ _OVERRIDE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _TRIES = 5
 _DISABLED = ("SERVICE_DISABLED", "has not been used in project")
+T = TypeVar("T")
+
+
+class Calls(Protocol):
+    """A system that is no API of Google's: the cluster, Gate, the catalog. Errors as of `Cloud`."""
+
+    def read(self, request: Request) -> Any:
+        """None where it is not there, or the system itself is not there yet."""
+
+    def send(self, request: Request) -> Any: ...
 
 
 class Conflict(TransientError):  # noqa: N818 - the name of HTTP status 409
@@ -29,7 +39,8 @@ class NotYet(TransientError):  # noqa: N818 - reads as a statement about the wor
 
 
 class Cloud:
-    """`session` is an AuthorizedSession; `environment` may override endpoints. Safe in many threads."""
+    """`session` is an AuthorizedSession; `environment` may override endpoints. `others`: by name, what is asked beside Google.
+    Safe in many threads."""
 
     def __init__(
         self,
@@ -40,10 +51,11 @@ class Cloud:
         timeout: float = 60,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._session = session
         self._package = package
         self._timeout = timeout
         self._sleep = sleep
+        self.session = session
+        self.others: dict[str, Calls] = {}
         self.endpoints = {
             name.removeprefix(_OVERRIDE).lower(): value.rstrip("/")
             for name, value in environment.items()
@@ -52,6 +64,8 @@ class Cloud:
 
     def read(self, request: Request) -> Any:
         """None where it is not there, or its API is not switched on yet. Follows pages of lists."""
+        if request.api in self.others:
+            return self.others[request.api].read(request)
         found = self._read(request)
         while found and found.get("nextPageToken"):
             query = {**request.query, "pageToken": found.pop("nextPageToken")}
@@ -60,14 +74,19 @@ class Cloud:
                 found[key] = found.get(key, []) + value if isinstance(value, list) else value
         return found
 
-    def read_all(self, requests: Sequence[Request]) -> list[Any]:
+    def side_by_side(self, call: Callable[[T], Any], each: Sequence[T]) -> list[Any]:
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="bootstrap") as pool:
-            return list(pool.map(self.read, requests))
+            return list(pool.map(call, each))
+
+    def read_all(self, requests: Sequence[Request]) -> list[Any]:
+        return self.side_by_side(self.read, requests)
 
     def send(self, request: Request) -> Any:
         """A write. Conflict, NotYet, Refused, Misconfigured or TransientError when it was not taken."""
         if AS_READ in json.dumps(request.body):
             raise PermanentError("a policy that was not read is never written")
+        if request.api in self.others:
+            return self.others[request.api].send(request)
         return self._done(request, self._answered(request))
 
     def _read(self, request: Request) -> Any:
@@ -107,7 +126,7 @@ class Cloud:
             if attempt:
                 self._sleep(0.5 * 2**attempt)
             try:
-                answer = self._session.request(request.method, url, **how)
+                answer = self.session.request(request.method, url, **how)
             except GoogleAuthError as error:
                 fix = "gcloud auth login, or gcloud auth application-default login"
                 raise Misconfigured(f"Google takes no credentials: {type(error).__name__}", fix=fix) from error
@@ -145,6 +164,7 @@ def _with_secrets(body: Any) -> Any:
     """The place of a secret filled with one, which nobody else ever sees."""
     if isinstance(body, Mapping):
         return {key: _with_secrets(value) for key, value in body.items()}
-    if body == MADE_AT_APPLY:
-        return b64encode(secrets.token_urlsafe(32).encode()).decode()
+    if body in (MADE_AT_APPLY, PAIR_MADE_AT_APPLY):  # it may be a list, which no set takes
+        user = "downwind:" if body == PAIR_MADE_AT_APPLY else ""
+        return b64encode(f"{user}{secrets.token_urlsafe(32)}".encode()).decode()
     return body

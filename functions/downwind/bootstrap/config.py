@@ -81,12 +81,10 @@ def _filled(value: Any, form: Mapping[str, Any]) -> Any:
 
 
 def _beyond_the_schema(config: Mapping[str, Any]) -> Iterator[Problem]:
-    if config["spinnaker"]["install"] and config["cluster"]["create"] == "none" and not config["cluster"]["location"]:
-        yield Problem(
-            path=("cluster", "location"),
-            message="is missing: Spinnaker is to be installed into a cluster that is there already",
-            fix="give the cluster's location, or create: autopilot",
-        )
+    yield from _cluster(config)
+    yield from _namespaces(config)
+    yield from _break_glass(config)
+    yield from _sample(config)
     if config["builds"]["repositories"] and not config["builds"]["connection"]:
         yield Problem(
             path=("builds", "connection"),
@@ -121,3 +119,66 @@ def _beyond_the_schema(config: Mapping[str, Any]) -> Iterator[Problem]:
         except re.error as error:
             path = ("builds", "repositories", index, "branch")
             yield Problem(path=path, message=f"is not a regular expression: {error}", fix="write ^main$")
+
+
+def reached(config: Mapping[str, Any]) -> bool:
+    """Does it name a cluster, there or to be made?"""
+    cluster = config["cluster"]
+    return bool(cluster["create"] != "none" or cluster["location"] or cluster["context"])
+
+
+def _cluster(config: Mapping[str, Any]) -> Iterator[Problem]:
+    cluster = config["cluster"]
+    if cluster["context"] and (cluster["create"] != "none" or cluster["location"]):
+        yield Problem(
+            path=("cluster", "context"),
+            message="is beside create or location: a cluster is reached in one way",
+            fix="give one of them",
+        )
+    if reached(config):
+        return
+    fix = "give the cluster's location or context, or create: autopilot"
+    if config["spinnaker"]["install"]:
+        text = "is missing: Spinnaker is to be installed into a cluster that is there already"
+        yield Problem(path=("cluster", "location"), message=text, fix=fix)
+    if config["namespaces"]:
+        text = "is missing: namespaces are to be made in a cluster that is there already"
+        yield Problem(path=("cluster", "location"), message=text, fix=fix)
+
+
+def _break_glass(config: Mapping[str, Any]) -> Iterator[Problem]:
+    for index, member in enumerate(config["admission"]["breakGlass"]):
+        if member.startswith("domain:"):
+            path = ("admission", "breakGlass", index)
+            yield Problem(path=path, message="is a whole domain, which a cluster does not know", fix="name a group")
+
+
+def _namespaces(config: Mapping[str, Any]) -> Iterator[Problem]:
+    taken = {config["spinnaker"]["namespace"]} if config["spinnaker"]["install"] else set()
+    for index, name in enumerate(each["name"] for each in config["namespaces"]):
+        if name in taken:
+            yield Problem(
+                path=("namespaces", index, "name"), message=f"{name!r} is taken already", fix="name another one"
+            )
+        taken.add(name)
+
+
+def _sample(config: Mapping[str, Any]) -> Iterator[Problem]:
+    if not config["sample"] and not config["spinnaker"]["pipelines"]:
+        return
+    if not config["spinnaker"]["email"]:
+        text = "is missing: Spinnaker wants an owner of each application"
+        yield Problem(path=("spinnaker", "email"), message=text, fix="give an address")
+    if not config["sample"]:
+        return
+    if config["sample"] not in [each["name"] for each in config["builds"]["repositories"]]:
+        fix = "list your copy of examples/shop under builds.repositories"
+        yield Problem(path=("sample",), message=f"{config['sample']!r} is not under builds.repositories", fix=fix)
+    named = {each["name"] for each in config["namespaces"]}
+    missing = [name for name in ("shop-staging", "shop") if name not in named]
+    if missing and reached(config):
+        text = f"lacks {' and '.join(missing)}: the sample deploys to them"
+        yield Problem(path=("namespaces",), message=text, fix="list them")
+    if not config["registry"]["images"]:
+        text = "is null: the sample's builds put their images there"
+        yield Problem(path=("registry", "images"), message=text, fix="name a repository for images")

@@ -1,19 +1,23 @@
 """The way back: what is ours is taken away, in the other order. What holds data stays unless it is told to go;
 what is not ours stays."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from downwind.bootstrap.cloud import Cloud
+from downwind.bootstrap.gcloud import Writer
+from downwind.bootstrap.kinds.objects import Namespaces
 from downwind.bootstrap.kinds.policies import Policies
 from downwind.bootstrap.plan import Plan, Step
 from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Body, Request, Write
+from downwind.errors import TransientError
 
 
 def steps_back(plan: Plan, cloud: Cloud, *, with_data: bool = False) -> list[Step]:
     """A `delete` for each thing of ours, `keep` with why for what stays. Reads only."""
     resources = list(reversed(plan.resources))
-    answers = cloud.read_all([plan.kinds[each.kind].where(each) for each in resources])
+    answers = cloud.side_by_side(lambda each: plan.kinds[each.kind].read(cloud, each), resources)
     lives = {
         each.key: None if answer is None else plan.kinds[each.kind].found(each, answer)
         for each, answer in zip(resources, answers, strict=True)
@@ -66,3 +70,29 @@ def _unlocked(resource: Resource, live: Body) -> Sequence[Write]:
             command=("gcloud", "storage", "buckets", "update", f"gs://{resource.name}", "--clear-retention-period"),
         ),
     )
+
+
+def take_back(
+    plan: Plan,
+    writer: Writer,
+    steps: Sequence[Step],
+    tell: Callable[[str], None],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Does the steps of `steps_back` that are due, and says so. A namespace is waited for: its volumes go with it, and would
+    outlive their cluster. What is gone already is gone."""
+    for step in steps:
+        for write in step.writes:
+            writer.take_away(write)
+        kind, begun, pause = plan.kinds[step.resource.kind], clock(), 0.2
+        if isinstance(kind, Namespaces):
+            tell(f"waiting {step.resource.key}: {kind.lacking({})}")
+            while kind.read(writer.cloud, step.resource) is not None:
+                if clock() - begun > kind.patience:
+                    text = f"{step.resource.key} is still being deleted after {kind.patience:.0f} s"
+                    raise TransientError(f"{text}: look at what holds it, and run destroy again")
+                sleep(pause)
+                pause = min(pause * 1.6, 5)
+        tell(f"gone    {step.resource.key}")

@@ -4,11 +4,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from downwind.bootstrap.cloud import Cloud, Conflict, NotYet
-from downwind.bootstrap.write import Write
+from downwind.bootstrap.write import Request, Write
 from downwind.errors import Misconfigured, Refused, TransientError, UnknownOutcome
+
+if TYPE_CHECKING:
+    from downwind.bootstrap.programs import Helm
 
 _QUIET = {
     "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
@@ -20,18 +23,24 @@ LIMIT = 1800.0
 
 
 class Writer:
-    """Does one write: by gcloud where there is a command for it, by REST else, or always (`gcloud` None)."""
+    """Does one write: by gcloud where there is a command for it, by REST else, or always (`gcloud` None). Helm's by Helm."""
 
-    def __init__(self, cloud: Cloud, gcloud: "Gcloud | None") -> None:
+    def __init__(self, cloud: Cloud, gcloud: "Gcloud | None", helm: "Helm | None" = None) -> None:
         self.cloud = cloud
         self.gcloud = gcloud
+        self.helm = helm
 
     def do(self, write: Write) -> None:
+        if write.request.api == "helm":
+            if self.helm is None or write.command is None:
+                raise Misconfigured("there is no Helm", fix="PATH=$(scripts/helm):$PATH")
+            self.helm.run(write.command)
+            return
         if write.command is not None and self.gcloud is not None:
             self.gcloud.run(write.command)
             return
         if write.empties:
-            self._empty(write)
+            self._empty(write.request)
         self.cloud.send(write.request)
 
     def take_away(self, write: Write) -> None:
@@ -42,10 +51,8 @@ class Writer:
             if not any(each in str(error) for each in (" 404 ", "NOT_FOUND", "not found", "status=[404]")):
                 raise
 
-    def _empty(self, write: Write) -> None:
-        from downwind.bootstrap.write import Request
-
-        path = f"{write.request.path}/o"
+    def _empty(self, bucket: Request) -> None:
+        path = f"{bucket.path}/o"
         found = self.cloud.read(
             Request(
                 api="storage", path=path, query={"versions": "true", "fields": "items(name,generation),nextPageToken"}

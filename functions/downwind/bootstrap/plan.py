@@ -10,19 +10,22 @@ from downwind.bootstrap.kinds.base import Kind
 from downwind.bootstrap.values import Values
 from downwind.bootstrap.wanted import Resource, wanted
 from downwind.bootstrap.write import Body, Write
+from downwind.errors import Refused
 
 ACTIONS = ("create", "change", "replace", "keep", "foreign", "delete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """`writes` are in their order; a replacement has two. `differs` names the fields of a change."""
+    """`writes` are in their order; a replacement has two. `differs` names the fields of a change. `waits`: nothing is to be
+    written, but it is not ready yet."""
 
     resource: Resource
     action: str
     why: str
     writes: tuple[Write, ...] = ()
     differs: tuple[str, ...] = ()
+    waits: bool = False
 
     @property
     def due(self) -> bool:
@@ -51,15 +54,13 @@ class Plan:
                 resource=resource, action="create", why=_because(resource), writes=(kind.create(resource, answer),)
             )
         fields = kind.differs(resource, live)
-        if not kind.ours(resource, live) and resource.key not in self.adopted:
-            real = [
-                each
-                for each in fields
-                if not each.startswith(("labels", "annotations", "resourceLabels", "description"))
-            ]
+        if not kind.overwrites and not kind.ours(resource, live) and resource.key not in self.adopted:
+            real = [each for each in fields if not each.startswith(kind.marks)]
             return Step(resource=resource, action="foreign", why=_foreign(resource, real), differs=tuple(real))
         if not fields:
-            return Step(resource=resource, action="keep", why=resource.why)
+            waits = kind.waits and not _ready(kind, live)
+            why = f"{kind.lacking(live)}; {resource.why}" if waits else resource.why
+            return Step(resource=resource, action="keep", why=why, waits=waits)
         if any(each.split(".")[0] in kind.fixed for each in fields):
             gone = kind.delete(resource)
             why = f"{', '.join(fields)} can't be changed; {resource.why}"
@@ -71,7 +72,16 @@ class Plan:
                 resource=resource, action="create", why=_because(resource), writes=(write,), differs=tuple(fields)
             )
         why = f"{', '.join(fields)}; {resource.why}"
-        return Step(resource=resource, action="change", why=why, writes=(write,), differs=tuple(fields))
+        writes = (*kind.before_change(resource, live), write)
+        return Step(resource=resource, action="change", why=why, writes=writes, differs=tuple(fields))
+
+
+def _ready(kind: Kind, live: Body) -> bool:
+    """What never will be is not ready: whoever waits for it is told so."""
+    try:
+        return kind.ready(live)
+    except Refused:
+        return False
 
 
 def _because(resource: Resource) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 
 from downwind.bootstrap.kinds.policies import Policies
 from downwind.bootstrap.plan import Plan, Step
-from downwind.bootstrap.wanted import Resource
-from downwind.bootstrap.write import MADE_AT_APPLY, Write
+from downwind.bootstrap.shell_cluster import by_hand, credentials
+from downwind.bootstrap.wanted import IN_CLUSTER, Resource
+from downwind.bootstrap.write import Write
 
 _HEAD = """#!/usr/bin/env bash
-# What downwind bootstrap would do in an empty project. Where you can, run `downwind bootstrap apply` instead: it waits, merges
-# policies, and can be run again.
+# What downwind bootstrap would do in an empty project; run it in a checkout of this repository, beside the configuration. Where
+# you can, run `downwind bootstrap apply` instead: it waits, merges policies, and can be run again. Lines of downwind itself want
+# the DOWNWIND_* variables that a function has, and a way to Gate.
 set -euo pipefail
 
 request() {
@@ -24,8 +26,12 @@ request() {
 
 def script(plan: Plan, steps: Sequence[Step]) -> Iterator[str]:
     yield _HEAD
+    reached = False
     for step in steps:
         if step.due:
+            if step.resource.kind in IN_CLUSTER and not reached:
+                reached = True
+                yield from credentials(plan)
             yield f"# {step.resource.key}: {step.why}"
             for write in step.writes:
                 yield from _lines(plan, step.resource, write)
@@ -41,9 +47,13 @@ def _lines(plan: Plan, resource: Resource, write: Write) -> Iterator[str]:
     elif request.upload:
         bucket = resource.body["bucket"]
         yield shlex.join(("gcloud", "storage", "cp", "--no-clobber", "functions.zip", f"gs://{bucket}/{resource.name}"))
-    elif MADE_AT_APPLY in json.dumps(request.body):
+    elif request.api in {"kubernetes", "gate", "catalog"}:
+        yield from by_hand(plan, resource, request)
+    elif resource.kind == "version":
         add = shlex.join(("gcloud", "secrets", "versions", "add", resource.name, "--data-file=-", *_project(plan)))
-        yield f"head -c 32 /dev/urandom | base64 | {add}"
+        made = "head -c 32 /dev/urandom | base64"
+        pair = f"printf 'downwind:%s' \"$({made})\""
+        yield f"{pair if resource.generated == 'pair' else made} | {add}"
     else:
         url = request.url(f"https://{request.api}.googleapis.com")
         yield f"request {request.method} {shlex.quote(url)} {shlex.quote(json.dumps(request.body))}"

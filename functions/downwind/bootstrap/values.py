@@ -4,7 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from downwind.bootstrap.config import reached
+from downwind.bootstrap.files import Files
 from downwind.errors import PermanentError
+from downwind.shipped import admission_policy, break_glass
 
 _PLACE = re.compile(r"\$\{([^}]+)\}")
 GOOGLES_TOPICS = frozenset({"cloud-builds", "gcr"})
@@ -12,10 +15,11 @@ INGRESS = {"all": "ALLOW_ALL", "internal": "ALLOW_INTERNAL_ONLY"}
 
 
 class Values:
-    """One configuration's. `package`: hex SHA-256 of the functions' source."""
+    """One configuration's. `package`: hex SHA-256 of the functions' source. `files`: what stands in files that it names."""
 
-    def __init__(self, config: Mapping[str, Any], package: str) -> None:
+    def __init__(self, config: Mapping[str, Any], package: str, files: Files | None = None) -> None:
         self.config = config
+        self.files = files or Files()
         self.package = package
         self.project: str = config["project"]
         self.number: str = config["number"]
@@ -27,16 +31,46 @@ class Values:
         """The cluster's."""
         return self.config["cluster"]["location"] or self.region
 
+    @property
+    def context(self) -> str:
+        """The cluster's, as kubectl and Helm take it; for GKE as `gcloud container clusters get-credentials` names it."""
+        cluster = self.config["cluster"]
+        return str(cluster["context"] or f"gke_{self.project}_{self.location}_{cluster['name']}")
+
+    @property
+    def gate_made(self) -> bool:
+        """Is the user of Gate made here, and its password? For a Spinnaker of ours, unless a token is named."""
+        spinnaker = self.config["spinnaker"]
+        return bool(spinnaker["install"] and not spinnaker["tokenSecret"])
+
+    @property
+    def cluster_url(self) -> str:
+        """In plans: the address is known only once the cluster is there."""
+        return f"kubernetes://{self.context}"
+
+    def lacking(self) -> list[tuple[str, str]]:
+        """What an apply needs and a plan does without, each with its fix."""
+        found = [(f"{each.name} is not there", each.missing) for each in self.files.values if each.values is None]
+        if self.config["spinnaker"]["install"] and not self.config["namespaces"]:
+            text = "namespaces is empty: Spinnaker is to be installed, and may deploy nowhere"
+            found.append((text, "list the namespaces of your environments"))
+        return found
+
     def conditions(self) -> frozenset[str]:
         """What `when` may name, as far as it holds."""
         config = self.config
         created = config["cluster"]["create"]
+        within = reached(config)
         known = {
+            "cluster.reached": within,
+            "admission": within and config["admission"]["policy"],
+            "sample": config["sample"],
             "cluster.made": created != "none",
             "cluster.autopilot": created == "autopilot",
             "cluster.standard": created == "standard",
             "spinnaker.installed": config["spinnaker"]["install"],
             "gate.token": config["spinnaker"]["tokenSecret"],
+            "gate.made": self.gate_made,
             "hear.spinnaker": config["hear"]["spinnaker"],
             "hear.webhooks": config["hear"]["webhooks"],
             "receive": config["hear"]["spinnaker"] or config["hear"]["webhooks"],
@@ -54,10 +88,45 @@ class Values:
         return frozenset(name for name, holds in known.items() if holds)
 
     def items(self, each: str) -> list[Any]:
+        if each in {"admission.objects", "spinnaker.applications", "spinnaker.saved"}:
+            return self._computed(each)
         found: Any = self.config
         for step in each.split("."):
             found = found[step]
         return list(found)
+
+    def _computed(self, each: str) -> list[Any]:
+        """What is in files: the admission policy, and the applications and pipelines of Spinnaker."""
+        if each == "admission.objects":
+            guards = "the API server refuses what would put an older release, or a second execution, over what is live"
+            breaks = "who may set a sequence back by hand, as the configuration names them"
+            found = [*((one, guards) for one in admission_policy()), *((one, breaks) for one in self._break_glass())]
+            return [{"id": f"{one['kind']}/{one['metadata']['name']}", "body": one, "why": why} for one, why in found]
+        saved = self.files.pipelines
+        if each == "spinnaker.saved":
+            return [{"id": one.key, "application": one.document["application"], "body": one.body} for one in saved]
+        return [{"id": name} for name in sorted({str(one.document["application"]) for one in saved})]
+
+    def _break_glass(self) -> list[Mapping[str, Any]]:
+        """The role, and who has it; nothing where nobody is named."""
+        members = self.config["admission"]["breakGlass"]
+        if not members:
+            return []
+        role = break_glass()
+        api = "rbac.authorization.k8s.io"
+        kinds = [(str(each).partition(":")[0], str(each).partition(":")[2]) for each in members]
+        subjects = [
+            {"apiGroup": api, "kind": "Group" if kind == "group" else "User", "name": name} for kind, name in kinds
+        ]
+        name = role["metadata"]["name"]
+        binding = {
+            "apiVersion": f"{api}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": api, "kind": "ClusterRole", "name": name},
+            "subjects": subjects,
+        }
+        return [role, binding]
 
     def filled(self, text: Any, *, used: set[str], each: Any = None, own: str = "") -> Any:
         """`text` with its places filled, all the way down; a field whose value is nothing is left out. `used` gets the
@@ -125,6 +194,8 @@ class Values:
             return (config["verify"] or {}).get("tokenSecret")
         if name == "gate-token":
             return config["spinnaker"]["tokenSecret"]  # type: ignore[no-any-return]
+        if name == "gate":
+            return f"{self.name}-gate" if self.gate_made else None
         if name == "github-token":
             return (config["builds"]["connection"] or {}).get("tokenSecret")
         if name in {"echo", "webhooks"}:
@@ -156,6 +227,18 @@ class Values:
                 return ",".join(self.config["operate"]["operators"]) or None
             case "topicPrefix":
                 return self.config["topicPrefix"] or None
+            case "sample.catalog":
+                return self.files.catalog
+            case "gate.signIn":
+                return "basic" if self.gate_made else None
+            case "gate.passwordSecret":
+                return "downwind-gate" if self.gate_made else None
+            case "spinnaker.receiveUrl":
+                return f"{self.url('receive')}/" if self.config["hear"]["spinnaker"] else None
+            case "spinnaker.receiveSecret":
+                return "downwind-receive" if self.config["hear"]["spinnaker"] else None
+            case "spinnaker.namespaces":
+                return [each["name"] for each in self.config["namespaces"]]
         found: Any = self.config
         for step in place.split("."):
             if not isinstance(found, Mapping) or step not in found:

@@ -29,7 +29,15 @@ KINDS = (
     "subscription",
     "job",
     "policy",
+    "namespace",
+    "object",
+    "copy",
+    "release",
+    "catalog",
+    "application",
+    "pipeline",
 )
+IN_CLUSTER = frozenset({"namespace", "object", "copy", "release"})
 """Also the order of the plan, as far as what a resource names allows."""
 
 
@@ -55,7 +63,8 @@ class Resource:
     after: frozenset[str] = frozenset()
     data: bool = False
     shared: bool = False
-    generated: bool = False
+    generated: bool | str = False
+    """`pair`: a user with its password."""
     needs: str | None = None
 
     @property
@@ -81,7 +90,7 @@ def wanted(values: Values) -> list[Resource]:
             if holds.issuperset(item.get("when", ())):
                 copies = values.items(item["each"]) if "each" in item else [None]
                 found += [_resource(file["kind"], item, file.get("defaults", {}), values, each) for each in copies]
-    found += [_version(each) for each in found if each.generated]
+    found += [_version(each) for each in found if each.kind == "secret" and each.generated]
     there = {each.key for each in found}
     found = [_closed(each, there, values) for each in found]
     return ordered([each for each in found if each.kind != "policy" or each.grants])
@@ -90,7 +99,9 @@ def wanted(values: Values) -> list[Resource]:
 def _resource(kind: str, item: Mapping[str, Any], defaults: Mapping[str, Any], values: Values, each: Any) -> Resource:
     used: set[str] = set()
     own = str(values.filled(item["id"], used=set(), each=each))
-    body = values.filled(merged(defaults, item.get("body", {})), used=used, each=each, own=own)
+    given = item.get("body", {})
+    whole = given if isinstance(given, str) else merged(defaults, given)
+    body = values.filled(whole, used=used, each=each, own=own)
     grants = tuple(_grant(grant, values) for grant in item.get("grants", ()))
     name = values.filled(item["name"], used=set(), each=each, own=own) if "name" in item else None
     after = {str(values.filled(key, used=set(), each=each)) for key in item.get("after", ())} | used
@@ -98,7 +109,7 @@ def _resource(kind: str, item: Mapping[str, Any], defaults: Mapping[str, Any], v
         key=f"{kind}/{own}",
         kind=kind,
         name=str(name or (own if kind == "policy" else values.resource_name(kind, own))),
-        why=item["why"],
+        why=str(values.filled(item["why"], used=set(), each=each)),
         body=body,
         grants=grants,
         after=frozenset(after),
@@ -110,7 +121,12 @@ def _version(secret: Resource) -> Resource:
     """The first text of a secret that is made here."""
     why = "32 random bytes, made when this is applied and shown nowhere"
     return Resource(
-        key=f"version/{secret.id}", kind="version", name=secret.name, why=why, after=frozenset({secret.key})
+        key=f"version/{secret.id}",
+        kind="version",
+        name=secret.name,
+        why=why,
+        after=frozenset({secret.key}),
+        generated=secret.generated,
     )
 
 
@@ -136,6 +152,16 @@ def _closed(resource: Resource, there: set[str], values: Values) -> Resource:
     if resource.kind == "function":
         # The buildpack runs as the package account, with rights that it has by then.
         after |= {"policy/bucket/source", "policy/registry/functions", f"policy/project/{values.project}"} & there
+    if resource.kind in IN_CLUSTER:
+        after |= {key for key in there if key.startswith("cluster/")}
+    if resource.kind == "object" and "Binding/" in resource.key:
+        after |= {resource.key.replace("Binding/", "/")} & there
+    if resource.kind == "copy":
+        after |= {each.replace("secret/", "version/") for each in after} & there
+    if resource.kind == "release":
+        after |= {key for key in there if key.startswith(("namespace/", "object/"))}
+    if resource.kind in {"application", "pipeline"}:
+        after |= {key for key in there if key.startswith(("release/", "catalog/"))}
     if resource.kind == "policy":
         after |= {resource.id} & there
         accounts = {

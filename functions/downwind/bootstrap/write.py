@@ -8,11 +8,18 @@ from urllib.parse import quote, urlencode
 Body = Mapping[str, Any]
 MADE_AT_APPLY = "<32 random bytes, made at apply>"
 """Stands in a request where a secret goes; only the sender puts one in its place."""
+PAIR_MADE_AT_APPLY = "<downwind, a colon, and 32 random bytes, made at apply>"
+"""The same for a user with its password, as basic sign-in takes them."""
+COPIED_AT_APPLY = "<the text of the secret in Secret Manager, read at apply>"
+"""The same for a secret that is there already; `Request.copies` names it."""
+PASSWORD_COPIED_AT_APPLY = "<the password of the pair in Secret Manager, read at apply>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """`path` begins with the API's version. `upload`: the bytes of the package are the body."""
+    """`path` begins with the API's version. `upload`: the bytes of the package are the body. `base`: where it goes, if not to
+    Google. `copies`: the secret, by its path in Secret Manager, whose newest text goes where COPIED_AT_APPLY stands. `accept`:
+    another form of answer. `seen`: what was read of it before, to be written over and over nothing else."""
 
     api: str
     path: str
@@ -20,17 +27,21 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     upload: bool = False
+    base: str | None = None
+    copies: str | None = None
+    accept: str | None = None
+    seen: Any = None
 
     def url(self, endpoint: str) -> str:
         """`endpoint` without a final slash."""
         query = f"?{urlencode(self.query)}" if self.query else ""
-        return f"{endpoint}/{quote(self.path, safe='/:@%-._~')}{query}"
+        return f"{self.base or endpoint}/{quote(self.path, safe='/:@%-._~')}{query}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """One step's effect. `command` is None where gcloud can't do it safely; then `request` is what is sent. `empties`: the
-    bucket's objects go with it."""
+    """One step's effect. `command` is None where no program can do it safely; then `request` is what is sent. Of Helm's
+    lines the request (api `helm`) is a name only. `empties`: the bucket's objects go with it."""
 
     request: Request
     command: tuple[str, ...] | None = None

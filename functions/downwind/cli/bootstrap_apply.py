@@ -9,9 +9,9 @@ import click
 
 from downwind.bootstrap.apply import Applying, Outcome, steps_now
 from downwind.bootstrap.audit import findings
-from downwind.bootstrap.destroy import steps_back
+from downwind.bootstrap.destroy import steps_back, take_back
 from downwind.bootstrap.plan import Step, document, same
-from downwind.cli.bootstrap_place import Place, config_option, lines, package_option, summary
+from downwind.cli.bootstrap_place import Place, config_option, gate_option, lines, package_option, summary
 from downwind.errors import Refused, TransientError
 
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -26,6 +26,7 @@ _parallel = click.option("--parallel", type=click.IntRange(1, 8), default=2, sho
 @_yes
 @_no_gcloud
 @_parallel
+@gate_option
 @click.option(
     "--replace", multiple=True, metavar="RESOURCE", help="What holds data and may be thrown away and made anew."
 )
@@ -34,6 +35,7 @@ def apply_command(
     config_file: Path,
     package_file: Path | None,
     parallel: int,
+    gate: str | None,
     replace: Sequence[str],
     *,
     yes: bool,
@@ -49,8 +51,11 @@ def apply_command(
       downwind bootstrap apply
       downwind bootstrap plan --out plan.json; downwind bootstrap apply plan.json --yes
     """
-    place = Place(config_file, package_file)
+    place = Place(config_file, package_file, gate=gate)
     plan = place.plan
+    lacking = plan.values.lacking()
+    if lacking:
+        raise Refused("; ".join(what for what, _ in lacking), fix="; ".join(fix for _, fix in lacking))
     wrong = findings(plan.values, plan.resources)
     if wrong:
         raise Refused(f"this plan may not be applied: {'; '.join(wrong)}", fix="put infra/wanted right")
@@ -105,11 +110,12 @@ def _told(outcome: Outcome, applying: Applying) -> None:
 @package_option
 @_yes
 @_no_gcloud
+@gate_option
 @click.option(
     "--with-data", is_flag=True, help="What holds data too: ledger, catalog, bundles, images, secrets, the cluster."
 )
 def destroy_command(
-    config_file: Path, package_file: Path | None, *, yes: bool, no_gcloud: bool, with_data: bool
+    config_file: Path, package_file: Path | None, gate: str | None, *, yes: bool, no_gcloud: bool, with_data: bool
 ) -> None:
     """Take away what this installation made. What holds data stays unless it is told to go, and what is not ours stays.
 
@@ -118,7 +124,7 @@ def destroy_command(
       downwind bootstrap destroy
       downwind bootstrap destroy --with-data
     """
-    place = Place(config_file, package_file)
+    place = Place(config_file, package_file, gate=gate)
     steps = steps_back(place.plan, place.cloud, with_data=with_data)
     for line in lines(steps, place.cloud.endpoints):
         click.echo(line)
@@ -131,11 +137,5 @@ def destroy_command(
         typed = click.prompt(f"This cannot be undone. Type the project's id ({project}) to go on", err=True)
         if typed != project:
             raise Refused("nothing was taken away: that is not the project's id")
-    writer = place.writer(gcloud=not no_gcloud)
-    done = 0
-    for step in due:
-        for write in step.writes:
-            writer.take_away(write)
-        done += 1
-        click.echo(f"gone    {step.resource.key}")
-    click.echo(f"{done} gone; what stays is listed above")
+    take_back(place.plan, place.writer(gcloud=not no_gcloud), due, click.echo)
+    click.echo(f"{len(due)} gone; what stays is listed above")

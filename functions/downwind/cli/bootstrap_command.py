@@ -11,7 +11,16 @@ from downwind.bootstrap.config import complete
 from downwind.bootstrap.plan import document
 from downwind.bootstrap.shell import script
 from downwind.bootstrap.template import render
-from downwind.cli.bootstrap_place import CONFIG, Place, config_option, lines, needs_attention, package_option, summary
+from downwind.cli.bootstrap_place import (
+    CONFIG,
+    Place,
+    config_option,
+    gate_option,
+    lines,
+    needs_attention,
+    package_option,
+    summary,
+)
 from downwind.cli.lazy import LazyGroup
 from downwind.cli.output import output_option, show
 from downwind.errors import Refused
@@ -45,6 +54,8 @@ def bootstrap_group() -> None:
 @click.option("--region", help="One region, such as europe-west1.")
 @click.option("--gate", help="The address of Spinnaker's Gate.")
 @click.option("--cluster", type=click.Choice(["none", "autopilot", "standard"]), help="Make a cluster?")
+@click.option("--context", help="Reach a cluster that is there by this context of the kubeconfig.")
+@click.option("--namespace", "namespaces", multiple=True, help="Where environments deploy to; repeat it.")
 @click.option("--install-spinnaker/--existing-spinnaker", default=None, help="Install Spinnaker by our chart?")
 @click.option("--webhooks", is_flag=True, help="Open receive to the internet, for GitHub's webhooks.")
 @click.option("--caller", "callers", multiple=True, help="Who may call operate: user:… or group:…; repeat it.")
@@ -58,6 +69,8 @@ def init_command(
     force: bool,
     webhooks: bool,
     callers: tuple[str, ...],
+    namespaces: tuple[str, ...],
+    context: str | None,
     install_spinnaker: bool | None,
     **given: str | None,
 ) -> None:
@@ -67,7 +80,7 @@ def init_command(
     Examples:
       downwind bootstrap init
       downwind bootstrap init --project acme-delivery --number 123456789012 --region europe-west1 \\
-        --gate http://gate.example:8084 --cluster none --existing-spinnaker
+        --gate http://gate.example:8084 --context production --namespace shop --existing-spinnaker
     """
     if path.exists() and not force:
         raise Refused(f"{path} is there already", fix="take another --file, or overwrite it with --force")
@@ -83,7 +96,9 @@ def init_command(
         "number": asked("number", "Project number"),
         "region": asked("region", "Region", "europe-west1"),
         "spinnaker": {"gate": asked("gate", "Address of Gate", "http://spin-gate.spinnaker:8084")},
-        "cluster": {"create": asked("cluster", "Make a cluster (none, autopilot, standard)", "none")},
+        "cluster": {"context": context}
+        if context is not None
+        else {"create": asked("cluster", "Make a cluster (none, autopilot, standard)", "none")},
     }
     install = (
         install_spinnaker
@@ -91,6 +106,8 @@ def init_command(
         else click.confirm("Install Spinnaker by our chart?", err=True)
     )
     config["spinnaker"]["install"] = install
+    if namespaces:
+        config["namespaces"] = [{"name": each} for each in namespaces]
     if webhooks:
         config["hear"] = {"webhooks": True}
     if callers:
@@ -109,6 +126,7 @@ def init_command(
 @click.option("--offline", is_flag=True, help="Ask nothing: the whole list, as if the project were empty.")
 @click.option("--shell", is_flag=True, help="Print a plain script instead.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the plan for apply.")
+@gate_option
 @output_option
 @click.pass_context
 def plan_command(
@@ -116,6 +134,7 @@ def plan_command(
     config_file: Path,
     package_file: Path | None,
     out: Path | None,
+    gate: str | None,
     output: str,
     *,
     offline: bool,
@@ -131,7 +150,7 @@ def plan_command(
       downwind bootstrap plan --out plan.json
       downwind bootstrap plan --offline --shell > install.sh
     """
-    place = Place(config_file, package_file, offline)
+    place = Place(config_file, package_file, offline, gate)
     plan = place.plan
     steps = plan.offline() if offline else steps_now(plan, place.cloud)
     endpoints = {} if offline else place.cloud.endpoints
@@ -144,6 +163,6 @@ def plan_command(
         for line in script(plan, steps):
             click.echo(line)
     else:
-        shown = [each for each in steps if each.action != "keep"]
+        shown = [each for each in steps if each.action != "keep" or each.waits]
         show(document(steps, endpoints), output, lambda: [*lines(shown, endpoints), f"{summary(steps)}"])
     context.exit(2 if needs_attention(steps) else 0)

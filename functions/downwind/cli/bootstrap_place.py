@@ -1,10 +1,11 @@
 """What the commands of `downwind bootstrap` share: the configuration, the plan, and how steps are shown."""
 
+import contextlib
 import json
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ import click
 
 from downwind.bootstrap.cloud import Cloud
 from downwind.bootstrap.config import read_config
+from downwind.bootstrap.files import Files
 from downwind.bootstrap.gcloud import Gcloud, Writer, make_session
 from downwind.bootstrap.package import digest, read_package
 from downwind.bootstrap.plan import Plan, Step, said
+from downwind.bootstrap.programs import HelmProgram
+from downwind.bootstrap.reach import join
 from downwind.bootstrap.values import Values
+from downwind.cli.bootstrap_files import read_files
 from downwind.cli.file_problem import placed
 from downwind.cli.output import printable
 from downwind.errors import Refused
@@ -39,6 +44,12 @@ package_option = click.option(
     help="The zip of the functions' source. [default: the newest of scripts/package]",
 )
 
+gate_option = click.option(
+    "--gate",
+    metavar="URL",
+    help="Gate's address from here, such as a port-forward's. [default: DOWNWIND_GATE_URL, else as configured]",
+)
+
 
 @dataclass
 class Place:
@@ -47,6 +58,8 @@ class Place:
     config_file: Path
     package_file: Path | None = None
     offline: bool = False
+    gate: str | None = None
+    ways: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -82,14 +95,25 @@ class Place:
 
     @cached_property
     def plan(self) -> Plan:
-        return Plan(Values(self.config, digest(self.package)))
+        return Plan(Values(self.config, digest(self.package), self.files))
+
+    @cached_property
+    def files(self) -> Files:
+        return read_files(self.config, self.config_file.absolute().parent)
 
     @cached_property
     def cloud(self) -> Cloud:
-        return Cloud(make_session(os.environ), os.environ, package=self.package)
+        """What is opened on the way is closed with the command."""
+        cloud = Cloud(make_session(os.environ), os.environ, package=self.package)
+        context = click.get_current_context(silent=True)
+        if context is not None:
+            context.call_on_close(self.ways.close)
+        gate = self.gate or os.environ.get("DOWNWIND_GATE_URL")
+        return join(cloud, self.plan.values, self.ways, os.environ, gate=gate)
 
     def writer(self, *, gcloud: bool) -> Writer:
-        return Writer(self.cloud, Gcloud(os.environ) if gcloud and Gcloud.there() else None)
+        helm = HelmProgram(self.plan.values, self.cloud, os.environ)
+        return Writer(self.cloud, Gcloud(os.environ) if gcloud and Gcloud.there() else None, helm)
 
 
 def lines(steps: Sequence[Step], endpoints: Mapping[str, str]) -> Iterator[str]:

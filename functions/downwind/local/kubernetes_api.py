@@ -40,8 +40,11 @@ _KNOWN = (
 
 
 class KubernetesApi:
-    def __init__(self, cluster: Cluster) -> None:
+    """`every_namespace`: each is there without being made; else it is an object like any other."""
+
+    def __init__(self, cluster: Cluster, *, every_namespace: bool = True) -> None:
         self._cluster = cluster
+        self._every_namespace = every_namespace
 
     def routes(self) -> Iterable[tuple[tuple[str, ...], str, Handler]]:
         yield ("GET",), f"{PREFIX}/api", lambda request: self._discover(request, core=True)
@@ -89,7 +92,7 @@ class KubernetesApi:
 
     def _standing(self, kind: str, namespace: str, name: str) -> Object | None:
         found = self._cluster.get(namespace, kind, name)
-        if found is None and kind == "Namespace":
+        if found is None and kind == "Namespace" and self._every_namespace:
             labels = {"kubernetes.io/metadata.name": name}
             return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "labels": labels}}
         return found

@@ -8,6 +8,7 @@ from downwind.soundness.finding import Finding, differences
 _SHOWN = 5
 _POLICY, _BINDING = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"
 _NARROWING = ("objectSelector", "resourceRules", "excludeResourceRules")
+_FILLED_IN = (("scope", "*"), ("matchPolicy", "Equivalent"))
 Document = Mapping[str, Any]
 
 
@@ -27,7 +28,7 @@ def check_admission(
         if standing is None:
             findings.append(Finding(where=where, what="is not there: nothing refuses an older rollout", fix=fix))
             continue
-        differing = list(differences(_plain(policy["spec"]), _plain(standing["spec"]), "spec"))
+        differing = list(differences(plain(policy["spec"]), plain(standing["spec"]), "spec"))
         if differing:
             more = [f"and {len(differing) - _SHOWN} more"] if len(differing) > _SHOWN else []
             what = f"was edited: {', '.join(differing[:_SHOWN] + more)}"
@@ -81,12 +82,12 @@ def _meets(rule: Document, labels: Mapping[str, str]) -> bool:
     return bool({"In": listed, "NotIn": not listed, "Exists": there, "DoesNotExist": not there}.get(rule["operator"]))
 
 
-def _plain(value: Any) -> Any:
-    """Without what the API server fills in: empty selectors, and the scope of a rule that names none."""
+def plain(value: Any) -> Any:
+    """Without what the API server fills in: empty selectors, the scope of a rule that names none, and how rules match."""
     if isinstance(value, Mapping):
-        kept = {key: _plain(each) for key, each in value.items() if (key, each) != ("scope", "*")}
+        kept = {key: plain(each) for key, each in value.items() if (key, each) not in _FILLED_IN}
         return {key: each for key, each in kept.items() if each not in ({}, [], None)}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
+    return [plain(each) for each in value] if isinstance(value, list) else value
 
 
 def probe_of(owner: str, namespace: str, fence: Mapping[str, str] | None) -> dict[str, Any]:

@@ -130,9 +130,13 @@ def secretmanager(state: State, method: str, path: str, _query: dict[str, str], 
         return state.resources["secretmanager", name]
     access = re.fullmatch(r"/v1/(projects/.*/versions/[^/:]+):access", path)
     if access:
-        if ("secret-data", access[1]) not in state.resources:
-            raise missing(access[1])
-        return {"name": access[1], "payload": state.resources["secret-data", access[1]]}
+        name = access[1]
+        if name.endswith("/latest"):  # it is answered by its number
+            known = [each for api, each in state.resources if api == "secret-data" and each.startswith(name[:-6])]
+            name = max(known, key=lambda each: int(each.rpartition("/")[2]), default=name)
+        if ("secret-data", name) not in state.resources:
+            raise missing(name)
+        return {"name": name, "payload": state.resources["secret-data", name]}
     if method == "DELETE":
         for key in [each for each in state.resources if each[1].startswith(f"{path[4:]}/versions/")]:
             del state.resources[key]

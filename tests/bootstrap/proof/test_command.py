@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ CANARY = {"application": "canary", "environment": "staging"}
 
 
 def config(folder: Path, name: str, **more: Any) -> Path:
+    """With the files that it names beside it."""
+    for each in ("web", "spinnaker"):
+        shutil.copytree(CONFIGS / each, folder / each, dirs_exist_ok=True)
     file = folder / "downwind.config.yaml"
     file.write_text(yaml.safe_dump({**yaml.safe_load((CONFIGS / f"{name}.yaml").read_text()), **more}))
     return file
@@ -90,13 +94,14 @@ def test_an_installation_on_the_fake_is_sound_and_each_thing_that_is_broken_in_i
     make_site: MakeSite, memory: Any, tmp_path: Path
 ) -> None:
     """Doors as Google says they are, and a front that answers as Cloud Run would; all that is asked of the cloud at once."""
-    google = make_site("existing", applied=True).google
+    made = make_site("existing", applied=True)
+    google = made.google
     package = tmp_path / "package.zip"
     package.write_bytes(b"the source")
     for (api, name), each in google.state.resources.items():
         if api == "cloudfunctions" and "/functions/" in name:
             each["labels"]["downwind-source"] = digest(b"the source")[:40]
-    place = Place(config(tmp_path, "existing"), package)
+    place = Place(config(tmp_path, "existing"), package, gate=made.gate.url)
     google.state.resources["object", f"acme-shared-second-source/functions/{digest(b'the source')}.zip"] = {"name": "x"}
     with Front(403) as front:
         found = replace(

@@ -2,7 +2,17 @@
 
 from collections.abc import Mapping
 
-from downwind.bootstrap.kinds import builds, compute, identities, messages, policies, storage
+from downwind.bootstrap.kinds import (
+    builds,
+    compute,
+    identities,
+    messages,
+    objects,
+    policies,
+    releases,
+    spinnaker,
+    storage,
+)
 from downwind.bootstrap.kinds.base import Kind
 from downwind.bootstrap.values import Values
 
@@ -27,5 +37,12 @@ def kinds(values: Values) -> Mapping[str, Kind]:
         "subscription": messages.Subscriptions,
         "job": messages.Jobs,
         "policy": policies.Policies,
+        "namespace": objects.Namespaces,
+        "object": objects.Objects,
+        "copy": objects.Copies,
+        "release": releases.Releases,
+        "application": spinnaker.Applications,
+        "pipeline": spinnaker.Pipelines,
+        "catalog": spinnaker.Catalogs,
     }
     return {name: made(values) for name, made in classes.items()}

@@ -1,21 +1,29 @@
 """What every kind of resource can do: say where it is read, and how it is made, changed and taken away."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from downwind.bootstrap.values import Values
 from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Body, Request, Write, differences
 
+if TYPE_CHECKING:
+    from downwind.bootstrap.cloud import Cloud
+
 
 class Kind:
     """`labels` is the field that says whose a resource is; None: its `description` begins with our mark. `fixed`: fields that
-    can't be changed. `exact`: fields in which nothing else may stand. `ignored`: not compared."""
+    can't be changed. `exact`: fields in which nothing else may stand. `ignored`: not compared. `marks`: how paths begin that only
+    say whose it is. `waits`: it is waited for even where nothing is to be written. `overwrites`: what the configuration names by
+    file is changed whoever wrote it, once it was shown."""
 
     labels: str | None = "labels"
     fixed: frozenset[str] = frozenset()
     exact: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
+    marks: tuple[str, ...] = ("labels", "annotations", "resourceLabels", "description")
+    waits = False
+    overwrites = False
     shows = True
     """Can be read back after it was made."""
     patience = 120.0
@@ -36,6 +44,10 @@ class Kind:
 
     def where(self, resource: Resource) -> Request:
         raise NotImplementedError
+
+    def read(self, cloud: "Cloud", resource: Resource) -> Any:
+        """What `found` takes."""
+        return cloud.read(self.where(resource))
 
     def found(self, resource: Resource, answer: Body) -> Body | None:
         """What is there, as `wanted` spells it; None: not there, whatever was answered."""
@@ -60,11 +72,19 @@ class Kind:
         """Made whole; raises Refused when it never will be."""
         return True
 
+    def lacking(self, live: Body) -> str:
+        """Why it is not ready, for people who wait."""
+        return "until it can be read as wanted"
+
     def create(self, resource: Resource, live: Body | None) -> Write:
         raise NotImplementedError
 
     def change(self, resource: Resource, live: Body, fields: Sequence[str]) -> Write:
         raise NotImplementedError
+
+    def before_change(self, resource: Resource, live: Body) -> tuple[Write, ...]:
+        """What has to be out of the way first."""
+        return ()
 
     def delete(self, resource: Resource) -> Write | None:
         """None: nothing to take away."""

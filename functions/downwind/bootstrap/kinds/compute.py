@@ -16,6 +16,7 @@ class Clusters(Kind):
     fixed = frozenset({"autopilot", "workloadIdentityConfig", "networkConfig"})
     ignored = frozenset({"nodePools", "ipAllocationPolicy", "loggingConfig", "monitoringConfig"})
     patience = 1800.0
+    waits = True
 
     @property
     def _parent(self) -> str:
@@ -31,6 +32,9 @@ class Clusters(Kind):
                 fix="look at it in the console, delete it, and run apply again",
             )
         return bool(live.get("status") == "RUNNING")
+
+    def lacking(self, live: Body) -> str:
+        return f"until it runs; it is {live.get('status')}"
 
     def create(self, resource: Resource, live: Body | None) -> Write:
         body: dict[str, Any] = dict(self.wanted(resource))

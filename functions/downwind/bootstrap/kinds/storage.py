@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from downwind.bootstrap.kinds.base import Kind, pairs, tops
 from downwind.bootstrap.wanted import Resource
-from downwind.bootstrap.write import MADE_AT_APPLY, Body, Request, Write
+from downwind.bootstrap.write import MADE_AT_APPLY, PAIR_MADE_AT_APPLY, Body, Request, Write
 
 
 class Buckets(Kind):
@@ -167,7 +167,8 @@ class Versions(Kind):
 
     def create(self, resource: Resource, live: Body | None) -> Write:
         path = f"v1/{self.project}/secrets/{resource.name}:addVersion"
-        body = {"payload": {"data": MADE_AT_APPLY}}
+        text = PAIR_MADE_AT_APPLY if resource.generated == "pair" else MADE_AT_APPLY
+        body = {"payload": {"data": text}}
         return Write(request=Request(api="secretmanager", method="POST", path=path, body=body))
 
     def delete(self, resource: Resource) -> Write | None:

@@ -46,7 +46,8 @@ class GateServer(HttpPart):
     """`data` survives a kill -9. Echo's events go to `receive_url` through `outbox`, with `echo_secret` as bearer token;
     None: no events. `storage_url`: the Cloud Storage server that gcs/object artifacts come from. `cluster`: None makes one
     under `data`. `account`: the one Kubernetes account; `artifact_account`: the one that reads from Cloud Storage. `echo_poll`:
-    seconds between Echo's looks at the saved pipelines. `task_seconds`: the least time of each of a stage's tasks."""
+    seconds between Echo's looks at the saved pipelines. `task_seconds`: the least time of each of a stage's tasks.
+    `every_namespace`: of the cluster, as `KubernetesApi` has it."""
 
     name = "gate"
 
@@ -64,6 +65,7 @@ class GateServer(HttpPart):
         artifact_account: str = "gcs",
         echo_poll: float = 0,
         task_seconds: float = 0.02,
+        every_namespace: bool = True,
     ) -> None:
         self.cluster = cluster or Cluster(data)
         self._owns_cluster = cluster is None
@@ -88,7 +90,7 @@ class GateServer(HttpPart):
             PipelinesApi(self._records),
             ApplicationsApi(self._records, account, self.clouddriver.of_application),
             self.clouddriver,
-            KubernetesApi(self.cluster),
+            KubernetesApi(self.cluster, every_namespace=every_namespace),
         )
         super().__init__(port)
 
