@@ -149,14 +149,20 @@ class Kubectl:
             self.must(
                 "PATCH", f"{place}/{document['metadata']['name']}", document, APPLY, fieldManager="t", force="true"
             )
-        until(lambda: self._guarded() == (True, True), "the policy to take effect")
+        until(lambda: self.guarded() == (True, True), "the policy to take effect")
 
     def uninstall(self) -> None:
         for name in ("sequence.downwind.dev", "fence.downwind.dev"):
             self.must("DELETE", f"{BINDINGS}/{name}")
-        until(lambda: self._guarded() == (False, False), "the policy to stop")
+        until(lambda: self.guarded() == (False, False), "the policy to stop")
 
-    def _guarded(self) -> tuple[bool, bool]:
+    def uninstall_all(self) -> None:
+        """The policies too, as if nobody had ever installed them."""
+        self.uninstall()
+        for name in ("sequence.downwind.dev", "fence.downwind.dev"):
+            self.must("DELETE", f"{POLICIES}/{name}")
+
+    def guarded(self) -> tuple[bool, bool]:
         """Do the two policies refuse? Asked of a fence in a namespace of its own."""
         namespace, name = "guarded", "downwind.shop.staging"
         if self.server.real and self.get(f"/api/v1/namespaces/{namespace}") is None:
