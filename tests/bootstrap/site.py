@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bootstrap.fake.helm import MemoryHelm
-from tests.bootstrap.fake.server import FakeGoogle
+from tests.bootstrap.fake.server import FakeGoogle, WithoutSocket
 
 from downwind.adapters.memory import Clock, MemoryWorld
 from downwind.adapters.memory_store import MemoryStore
@@ -69,7 +69,8 @@ class Shown(MemoryStore):
 
 @dataclass
 class Site:
-    """An installation of one configuration. `told` are the lines of the last run; `data` is what cluster and Gate keep."""
+    """An installation of one configuration. `told` are the lines of the last run, `written` its writes; `data` is what cluster
+    and Gate keep. `wire`: the fake is asked by HTTP on loopback, as from outside; else the same requests go without a socket."""
 
     google: FakeGoogle
     environment: dict[str, str]
@@ -82,6 +83,8 @@ class Site:
     ways: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     program: Helm | None = None
     running: bool = True
+    wire: bool = False
+    written: int = 0
 
     def stop(self) -> None:
         if self.running:
@@ -103,17 +106,18 @@ class Site:
         return dataclasses.replace(self.memory.world, catalog=catalog, builds=triggers)
 
     def cloud(self) -> Cloud:
-        session = make_session(self.environment)
+        session = make_session(self.environment) if self.wire else WithoutSocket(self.google.state)
         cloud = Cloud(session, self.environment, package=b"the source", sleep=lambda _: None)
         return join(cloud, self.plan.values, self.ways, self.environment, gate=self.gate.url, world=self.world)
 
     def apply(self, limit: int | None = None, sleep: Callable[[float], None] = lambda _: None, **more: Any) -> Outcome:
         self.told.clear()
         cloud = self.cloud()
-        applying = Applying(
-            self.plan, Counting(cloud, self.helm, limit), self.told.append, parallel=1, sleep=sleep, **more
-        )
-        return applying.run(steps_now(self.plan, cloud))
+        writer = Counting(cloud, self.helm, limit)
+        applying = Applying(self.plan, writer, self.told.append, parallel=1, sleep=sleep, **more)
+        outcome = applying.run(steps_now(self.plan, cloud))
+        self.written = writer.done
+        return outcome
 
     def due(self) -> list[str]:
         return [f"{each.action} {each.resource.key}" for each in steps_now(self.plan, self.cloud()) if each.due]
@@ -126,10 +130,12 @@ class Site:
                 name = f"projects/{project}/secrets/{secret.name}/versions/1"
                 self.google.state.resources["secretmanager", name] = {"name": name, "state": "ENABLED"}
 
-    def destroy(self, *, with_data: bool, sleep: Callable[[float], None] = lambda _: None) -> None:
+    def destroy(
+        self, *, with_data: bool, limit: int | None = None, sleep: Callable[[float], None] = lambda _: None
+    ) -> None:
         cloud = self.cloud()
         steps = [each for each in steps_back(self.plan, cloud, with_data=with_data) if each.due]
-        take_back(self.plan, Writer(cloud, None, self.helm), steps, self.told.append, sleep=sleep)
+        take_back(self.plan, Counting(cloud, self.helm, limit), steps, self.told.append, sleep=sleep)
 
     def objects(self) -> dict[str, Any]:
         """What is in the cluster, without what each run makes anew."""
@@ -150,6 +156,10 @@ class Site:
             "UPDATE objects SET body = ? WHERE namespace = ? AND kind = ? AND name = ?",
             (json.dumps(item), about["namespace"], item["kind"], about["name"]),
         )
+
+    def everything(self) -> dict[str, Any]:
+        """What stands at Google's, in the cluster and in Spinnaker."""
+        return {**self.google.state.dump(), **self.objects(), **self.pipelines()}
 
     def pipelines(self) -> dict[str, Any]:
         """What Spinnaker has, without what it makes anew at each saving."""

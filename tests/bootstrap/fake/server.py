@@ -4,11 +4,13 @@ as well, is written down as ESCAPED, and refused."""
 import copy
 import json
 import threading
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from google.oauth2.credentials import Credentials
 from tests.bootstrap.fake.apis import route
 from tests.bootstrap.fake.compute import DOMAIN
 from tests.bootstrap.fake.state import Answer, State
@@ -85,6 +87,53 @@ class FakeGoogle:
         return [each for each in self.state.log if each["api"] == "ESCAPED"]
 
 
+def respond(state: State, method: str, address: str, body: Any, *, authorized: bool, host: str = "") -> tuple[int, Any]:
+    """What is answered to one request, which is written down. `body`: parsed; its length where it is not JSON."""
+    url = urlsplit(address)
+    query = {key: value[-1] for key, value in parse_qs(url.query, keep_blank_values=True).items()}
+    api = api_of(url.hostname or host)
+    sent = copy.deepcopy(body)  # the state keeps and changes parts of it
+    with state.lock:
+        status, answer = (502, {}) if api is None else _answered(state, api, method, unquote(url.path), query, body)
+        entry = {"api": api or "ESCAPED", "method": method, "path": url.path, "query": query, "body": sent}
+        state.log.append({**entry, "status": status, "authorized": authorized})
+    return status, answer
+
+
+def _answered(state: State, api: str, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+    try:
+        if api == "upload":
+            return 200, {}
+        return 200, copy.deepcopy(route(state, api, method, path, query, body))
+    except Answer as error:
+        return error.code, error.body
+    except Exception as error:  # a gap in the fake: say so instead of hanging gcloud
+        return 501, {"error": {"code": 501, "status": "UNIMPLEMENTED", "message": f"{type(error).__name__}: {error}"}}
+
+
+@dataclass(frozen=True)
+class _Response:
+    status_code: int
+    content: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+class WithoutSocket:
+    """In place of an AuthorizedSession: the same requests and answers as JSON, but none of them on a wire. Ten times as fast."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.credentials = Credentials(token="fake-token")
+
+    def request(self, method: str, url: str, **how: Any) -> _Response:
+        given = how.get("json")
+        body = len(how["data"]) if "data" in how else given if given is None else json.loads(json.dumps(given))
+        status, answer = respond(self.state, method, url, body, authorized=True)
+        return _Response(status, json.dumps(answer).encode())
+
+
 def _handler(state: State) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -110,42 +159,13 @@ def _handler(state: State) -> type[BaseHTTPRequestHandler]:
 
         def handle_any(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            url = urlsplit(self.path)
-            query = {key: value[-1] for key, value in parse_qs(url.query).items()}
             try:
                 body: Any = json.loads(raw) if raw else None
             except ValueError:
                 body = len(raw)
-            api = api_of(url.hostname or (self.headers.get("Host") or "").split(":")[0])
-            sent = copy.deepcopy(body)  # the state keeps and changes parts of it
-            with state.lock:
-                status: int
-                answer: Any
-                if api is None:
-                    status, answer = 502, {}
-                else:
-                    status, answer = self.answered(api, unquote(url.path), query, body)
-                entry = {
-                    "api": api or "ESCAPED",
-                    "method": self.command,
-                    "path": url.path,
-                    "query": query,
-                    "body": sent,
-                }
-                state.log.append({**entry, "status": status, "authorized": "Authorization" in self.headers})
-            self.send(status, answer)
-
-        def answered(self, api: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
-            try:
-                if api == "upload":
-                    return 200, {}
-                return 200, copy.deepcopy(route(state, api, self.command, path, query, body))
-            except Answer as error:
-                return error.code, error.body
-            except Exception as error:  # a gap in the fake: say so instead of hanging gcloud
-                return 501, {
-                    "error": {"code": 501, "status": "UNIMPLEMENTED", "message": f"{type(error).__name__}: {error}"}
-                }
+            host = (self.headers.get("Host") or "").split(":")[0]
+            signed = "Authorization" in self.headers
+            self.send(*respond(state, self.command, self.path, body, authorized=signed, host=host))
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_any  # noqa: N815 - http.server's names
 
