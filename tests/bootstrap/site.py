@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,10 +132,10 @@ class Site:
 
     def destroy(
         self, *, with_data: bool, limit: int | None = None, sleep: Callable[[float], None] = lambda _: None
-    ) -> None:
+    ) -> Mapping[str, str]:
         cloud = self.cloud()
         steps = [each for each in steps_back(self.plan, cloud, with_data=with_data) if each.due]
-        take_back(self.plan, Counting(cloud, self.helm, limit), steps, self.told.append, sleep=sleep)
+        return take_back(self.plan, Counting(cloud, self.helm, limit), steps, self.told.append, sleep=sleep)
 
     def objects(self) -> dict[str, Any]:
         """What is in the cluster, without what each run makes anew."""

@@ -61,8 +61,20 @@ def test_destroyed_without_a_word_on_data_the_data_stays(make_site: MakeSite) ->
         assert f"storage b/acme-delivery-downwind-{name}" in left
     assert "storage b/acme-delivery-downwind-source" not in left
     assert "container projects/acme-delivery/locations/europe-west1/clusters/downwind" in left
-    assert not [each for each in left if "serviceAccounts/" in each or "/functions/" in each]
-    assert not [each for each in left if each.startswith("policy")], "no right of ours is left on what stays"
+    assert not [each for each in left if "/functions/" in each]
+    # The cluster's nodes act as an account, by a network; without them it would stay in name only.
+    assert [each.rpartition("/")[2] for each in left if "serviceAccounts/" in each] == [
+        "downwind-nodes@acme-delivery.iam.gserviceaccount.com"
+    ]
+    assert {each.rpartition("/")[2] for each in left if each.startswith("compute")} == {
+        "downwind",
+        "downwind-nodes",
+        "downwind-out",
+    }
+    members = {
+        member for key, each in left.items() if key.startswith("policy") for _, held, _ in each for member in held
+    }
+    assert members == {"serviceAccount:downwind-nodes@acme-delivery.iam.gserviceaccount.com"}, "no other right is left"
 
 
 def test_what_others_own_is_neither_changed_nor_taken_away(make_site: MakeSite) -> None:

@@ -18,6 +18,8 @@ _OVERRIDE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _TRIES = 5
 _DISABLED = ("SERVICE_DISABLED", "has not been used in project")
+_NOT_THERE = ("does not exist", "resourceNotReady")
+_HELD = ("resourceInUseByAnotherResource", "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", "is already being used by")
 T = TypeVar("T")
 
 
@@ -36,6 +38,10 @@ class Conflict(TransientError):  # noqa: N818 - the name of HTTP status 409
 
 class NotYet(TransientError):  # noqa: N818 - reads as a statement about the world
     """What was made a moment ago is not known everywhere yet: an API, an identity."""
+
+
+class Held(TransientError):  # noqa: N818 - reads as a statement about the world
+    """Another one stands on it: it goes when that one is gone."""
 
 
 class Cloud:
@@ -103,6 +109,11 @@ class Cloud:
         """Waits for a long-running operation, by asking. GKE's are waited for by reading the cluster."""
         version = request.path.split("/", 1)[0]
         pause = 0.2
+        while isinstance(answer, Mapping) and answer.get("kind") == "compute#operation" and answer["status"] != "DONE":
+            self._sleep(pause)
+            pause = min(pause * 1.6, 5)
+            place = str(answer["selfLink"]).partition("/projects/")[2]
+            answer = self._answered(Request(api=request.api, path=f"compute/v1/projects/{place}"))
         while isinstance(answer, Mapping) and "operations/" in str(answer.get("name")) and not answer.get("done"):
             if request.api == "container":
                 break
@@ -110,7 +121,8 @@ class Cloud:
             pause = min(pause * 1.6, 5)
             answer = self._answered(Request(api=request.api, path=f"{version}/{answer['name']}"))
         if isinstance(answer, Mapping) and answer.get("error"):
-            raise Refused(f"{request.path}: {answer['error'].get('message', answer['error'])}"[:500])
+            text = f"{request.path}: {answer['error'].get('message', answer['error'])}"[:500]
+            raise Held(text) if any(each in text for each in _HELD) else Refused(text)
         return answer
 
     def _call(self, request: Request) -> tuple[int, Any]:
@@ -153,8 +165,10 @@ class Cloud:
         if status == 401:
             raise Misconfigured(text, fix="gcloud auth login")
         whole = json.dumps(said)
-        if any(each in whole for each in _DISABLED) or (status == 400 and "does not exist" in whole):
+        if any(each in whole for each in _DISABLED) or (status == 400 and any(each in whole for each in _NOT_THERE)):
             raise NotYet(text)
+        if any(each in whole for each in _HELD):
+            raise Held(text)
         if status == 403:
             raise Misconfigured(text, fix="give your account the right that it names (docs/how-to/install.md)")
         raise Refused(text)

@@ -3,6 +3,7 @@ forms, defaults and fixes."""
 
 import copy
 import difflib
+import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -91,6 +92,7 @@ def _beyond_the_schema(config: Mapping[str, Any]) -> Iterator[Problem]:
             message="is missing: repositories are reached by it",
             fix="give the connection",
         )
+    yield from _of_the_network(config)
     if config["cluster"]["minNodes"] > config["cluster"]["maxNodes"]:
         yield Problem(path=("cluster", "minNodes"), message="is more than maxNodes", fix="make it the smaller one")
     if config["deploy"] and not config["builds"]["connection"]:
@@ -182,3 +184,39 @@ def _sample(config: Mapping[str, Any]) -> Iterator[Problem]:
     if not config["registry"]["images"]:
         text = "is null: the sample's builds put their images there"
         yield Problem(path=("registry", "images"), message=text, fix="name a repository for images")
+
+
+def _of_the_network(config: Mapping[str, Any]) -> Iterator[Problem]:
+    network, cluster = config["network"], config["cluster"]
+    made = cluster["create"] != "none" and network["create"]
+    if cluster["create"] != "none" and not network["create"] and not network["nodes"]:
+        fix = "give the subnet of the nodes, or create: true"
+        yield Problem(
+            path=("network", "nodes"), message="is missing: the cluster is made in a network of yours", fix=fix
+        )
+    if made and not str(cluster["location"] or config["region"]).startswith(config["region"]):
+        fix = f"take {config['region']} or one of its zones, or a network of yours with create: false"
+        yield Problem(path=("cluster", "location"), message="is in another region than the functions", fix=fix)
+    if network["functions"] and config["functions"]["connector"]:
+        yield Problem(
+            path=("functions", "connector"), message="and network.functions exclude each other", fix="give one"
+        )
+    ranges = {}
+    for name in ("nodesRange", "functionsRange"):
+        try:
+            ranges[name] = ipaddress.IPv4Network(network[name])
+        except ValueError as error:
+            yield Problem(path=("network", name), message=f"is no range: {error}", fix="write 10.60.0.0/20")
+    if len(ranges) < 2:
+        return
+    if ranges["nodesRange"].overlaps(ranges["functionsRange"]):
+        yield Problem(path=("network", "functionsRange"), message="overlaps nodesRange", fix="take another one")
+    if ranges["functionsRange"].prefixlen > 26:
+        yield Problem(path=("network", "functionsRange"), message="is too small", fix="take /26 or larger")
+    try:
+        inside = ipaddress.IPv4Address(network["gateAddress"]) in ranges["nodesRange"]
+    except ValueError:
+        inside = False
+    if not inside:
+        fix = "take an address of nodesRange that is not one of its first two or last two"
+        yield Problem(path=("network", "gateAddress"), message="is not in nodesRange", fix=fix)

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from downwind.bootstrap.cloud import Cloud, Conflict, NotYet
+from downwind.bootstrap.cloud import Cloud, Conflict, Held, NotYet
 from downwind.bootstrap.write import Request, Write
 from downwind.errors import Misconfigured, Refused, TransientError, UnknownOutcome
 
@@ -101,8 +101,15 @@ def _reason(command: Sequence[str], errors: str) -> Exception:
         return UnknownOutcome(text)
     if "ALREADY_EXISTS" in errors or "already exists" in errors or "ABORTED" in errors or "409" in errors:
         return Conflict(text)
-    if "SERVICE_DISABLED" in errors or "has not been used in project" in errors or "does not exist" in errors:
+    if (
+        "SERVICE_DISABLED" in errors
+        or "has not been used in project" in errors
+        or "does not exist" in errors
+        or "is not ready" in errors
+    ):
         return NotYet(text)
+    if "is already being used by" in errors:
+        return Held(text)
     if "UNAVAILABLE" in errors or "429" in errors or "503" in errors:
         return TransientError(text)
     return Refused(text)

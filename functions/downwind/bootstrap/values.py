@@ -11,6 +11,11 @@ from downwind.shipped import admission_policy, break_glass
 
 _PLACE = re.compile(r"\$\{([^}]+)\}")
 GOOGLES_TOPICS = frozenset({"cloud-builds", "gcr"})
+_KINDS = frozenset(
+    {"bucket", "account", "topic", "url", "role", "connection", "package", "secret", "router", "subnet", "address"}
+)
+_NAMED = frozenset({"registry.images", "registry.functions", "network.main"})
+"""Places that are names of resources."""
 INGRESS = {"all": "ALLOW_ALL", "internal": "ALLOW_INTERNAL_ONLY"}
 
 
@@ -56,6 +61,10 @@ class Values:
             found.append((text, "list the namespaces of your environments"))
         return found
 
+    @property
+    def network_made(self) -> bool:
+        return bool(self.config["cluster"]["create"] != "none" and self.config["network"]["create"])
+
     def conditions(self) -> frozenset[str]:
         """What `when` may name, as far as it holds."""
         config = self.config
@@ -68,6 +77,8 @@ class Values:
             "cluster.made": created != "none",
             "cluster.autopilot": created == "autopilot",
             "cluster.standard": created == "standard",
+            "network.made": self.network_made,
+            "network.alone": created == "none" and config["network"]["functions"],
             "spinnaker.installed": config["spinnaker"]["install"],
             "gate.token": config["spinnaker"]["tokenSecret"],
             "gate.made": self.gate_made,
@@ -130,12 +141,13 @@ class Values:
 
     def filled(self, text: Any, *, used: set[str], each: Any = None, own: str = "") -> Any:
         """`text` with its places filled, all the way down; a field whose value is nothing is left out. `used` gets the
-        resources that were named; `own` is the id of the resource itself."""
+        resources that were named; `own` is the id of the resource itself. A list of which no item is left is nothing."""
         if isinstance(text, Mapping):
             found = {key: self.filled(value, used=used, each=each, own=own) for key, value in text.items()}
             return {key: value for key, value in found.items() if value is not None}
         if isinstance(text, list):
-            return [self.filled(value, used=used, each=each, own=own) for value in text]
+            items = [self.filled(value, used=used, each=each, own=own) for value in text]
+            return None if items and all(item in ({}, None) for item in items) else items
         if not isinstance(text, str):
             return text
         alone = _PLACE.fullmatch(text)
@@ -151,10 +163,7 @@ class Values:
         if place == "self.url":
             return self.url(own)
         space, _, name = place.partition(".")
-        if space in {"bucket", "account", "topic", "url", "role", "connection", "package", "secret"} or place in {
-            "registry.images",
-            "registry.functions",
-        }:
+        if space in _KINDS or place in _NAMED:
             found = self.resource_name(space, name)
             if found is not None:
                 used.add(f"{'function' if space == 'url' else space}/{name}")
@@ -185,6 +194,10 @@ class Values:
                 return config["registry"]["images"] if name == "images" else f"{self.name}-{name}"
             case "secret":
                 return self._secret(name)
+            case "network":
+                return config["network"]["name"] or self.name
+            case "subnet":
+                return f"{self.name}-{name}" if self.network_made else config["network"][name]
             case _:
                 return f"{self.name}-{name}"
 
@@ -225,6 +238,14 @@ class Values:
                 return INGRESS[self.config["operate"]["ingress"]]
             case "operate.operators":
                 return ",".join(self.config["operate"]["operators"]) or None
+            case "functions.network":
+                return self.resource_name("network", "main") if self.resource_name("subnet", "functions") else None
+            case "functions.directEgress":
+                return "VPC_EGRESS_PRIVATE_RANGES_ONLY" if self.resource_name("subnet", "functions") else None
+            case "functions.connectorEgress":
+                return "PRIVATE_RANGES_ONLY" if self.config["functions"]["connector"] else None
+            case "cluster.network":
+                return self.resource_name("network", "main") if self.resource_name("subnet", "nodes") else None
             case "topicPrefix":
                 return self.config["topicPrefix"] or None
             case "sample.catalog":

@@ -22,6 +22,11 @@ KINDS = (
     "connection",
     "repository",
     "trigger",
+    "network",
+    "subnet",
+    "address",
+    "router",
+    "nat",
     "cluster",
     "package",
     "function",
@@ -147,7 +152,7 @@ def _closed(resource: Resource, there: set[str], values: Values) -> Resource:
     grants = resource.grants
     if resource.kind != "apis":
         after.add("apis/apis")
-    if resource.kind == "cluster":
+    if resource.kind in {"cluster", "network", "subnet", "address", "router", "nat"}:
         after.add("apis/cluster-apis")
     if resource.kind == "function":
         # The buildpack runs as the package account, with rights that it has by then.

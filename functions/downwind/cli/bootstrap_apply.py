@@ -137,5 +137,7 @@ def destroy_command(
         typed = click.prompt(f"This cannot be undone. Type the project's id ({project}) to go on", err=True)
         if typed != project:
             raise Refused("nothing was taken away: that is not the project's id")
-    take_back(place.plan, place.writer(gcloud=not no_gcloud), due, click.echo)
-    click.echo(f"{len(due)} gone; what stays is listed above")
+    left = take_back(place.plan, place.writer(gcloud=not no_gcloud), due, click.echo)
+    click.echo(f"{len(due) - len(left)} gone; what stays is listed above")
+    if left:
+        raise TransientError(f"still in use: {', '.join(left)}; run destroy again in an hour or two")

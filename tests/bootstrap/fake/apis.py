@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.bootstrap.fake.compute import cloudbuild, cloudfunctions, container, run
 from tests.bootstrap.fake.generic import generic
+from tests.bootstrap.fake.network import compute
 from tests.bootstrap.fake.state import NUMBERS, Answer, Json, State, exists, missing
 from tests.bootstrap.fake.storage import storage
 
@@ -155,6 +156,7 @@ SPECIAL: Mapping[str, Special] = {
     "pubsub": pubsub,
     "secretmanager": secretmanager,
     "storage": storage,
+    "compute": compute,
     "container": container,
     "cloudbuild": cloudbuild,
     "cloudfunctions": cloudfunctions,

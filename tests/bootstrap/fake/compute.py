@@ -18,6 +18,8 @@ def container(state: State, method: str, path: str, _query: dict[str, str], body
     if method == "POST" and path.endswith("/clusters"):
         return _cluster(state, name.rsplit("/", 1)[0], body["cluster"])
     one = re.fullmatch(r"(.+/clusters/[^/:]+)(:setResourceLabels)?", name)
+    if one and method == "GET" and "leaves" in state.resources.get(("container", one[1]), {}):
+        return _leaving(state, one[1])
     if not one or method == "GET":
         return None
     if ("container", one[1]) not in state.resources:
@@ -25,6 +27,8 @@ def container(state: State, method: str, path: str, _query: dict[str, str], body
     cluster = state.resources["container", one[1]]
     if one[2]:
         cluster["resourceLabels"] = body["resourceLabels"]
+    elif method == "DELETE" and state.polls:
+        cluster.update(status="STOPPING", leaves=state.polls)
     elif method == "DELETE":
         del state.resources["container", one[1]]
     else:
@@ -32,6 +36,16 @@ def container(state: State, method: str, path: str, _query: dict[str, str], body
         changes = {f"{key[7].lower()}{key[8:]}": value for key, value in update.items() if key.startswith("desired")}
         merge(cluster, changes)
     return _cluster_operation(state, one[1].split("/clusters/")[0], one[1])
+
+
+def _leaving(state: State, name: str) -> Json:
+    """A cluster goes after some minutes, whatever was answered to its DELETE."""
+    cluster = state.resources["container", name]
+    cluster["leaves"] -= 1
+    if cluster["leaves"] < 0:
+        del state.resources["container", name]
+        raise missing(name)
+    return cluster
 
 
 def _cluster(state: State, parent: str, sent: dict[str, Any]) -> Json:

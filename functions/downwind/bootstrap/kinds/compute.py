@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from downwind.bootstrap.kinds.base import Kind, pairs, tops
+from downwind.bootstrap.kinds.network import short
 from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Body, Request, Write
 from downwind.errors import Refused
@@ -13,7 +14,7 @@ class Clusters(Kind):
     """Made asynchronously and waited for by asking, so that a run that ended meanwhile goes on."""
 
     labels = "resourceLabels"
-    fixed = frozenset({"autopilot", "workloadIdentityConfig", "networkConfig"})
+    fixed = frozenset({"autopilot", "workloadIdentityConfig", "networkConfig", "network", "subnetwork"})
     ignored = frozenset({"nodePools", "ipAllocationPolicy", "loggingConfig", "monitoringConfig"})
     patience = 1800.0
     waits = True
@@ -24,6 +25,9 @@ class Clusters(Kind):
 
     def where(self, resource: Resource) -> Request:
         return Request(api="container", path=f"v1/{self._parent}/clusters/{resource.name}")
+
+    def found(self, resource: Resource, answer: Body) -> Body:
+        return {key: short(value, resource.body.get(key)) for key, value in answer.items()}
 
     def ready(self, live: Body) -> bool:
         if live.get("status") in {"ERROR", "DEGRADED"}:
@@ -48,6 +52,7 @@ class Clusters(Kind):
             f"--service-account={account}",
             "--enable-private-nodes",
             "--enable-dns-access",
+            *(f"--{name}={body[name]}" for name in ("network", "subnetwork") if name in body),
             f"--labels={pairs(body['resourceLabels'])}",
             "--async",
             *self.flags,
@@ -111,7 +116,7 @@ class Functions(Kind):
     the service says of the source is not compared: Cloud Functions copies it into a bucket of its own."""
 
     exact = frozenset({"serviceConfig.environmentVariables"})
-    ignored = frozenset({"buildConfig.source", "serviceConfig.vpcConnectorEgressSettings"})
+    ignored = frozenset({"buildConfig.source"})
     patience = 900.0
 
     def where(self, resource: Resource) -> Request:
@@ -120,6 +125,17 @@ class Functions(Kind):
     def wanted(self, resource: Resource) -> Body:
         labels = {"downwind": self.values.name, "downwind-source": self.values.package[:40]}
         return {**resource.body, "labels": labels}
+
+    def found(self, resource: Resource, answer: Body) -> Body:
+        """Networks as we spell them: the service may answer with whole names."""
+        wanted = resource.body["serviceConfig"].get("directVpcNetworkInterface", ())
+        service = answer.get("serviceConfig") or {}
+        cards = service.get("directVpcNetworkInterface") or ()
+        spelled = [
+            {key: short(value, ours.get(key)) for key, value in card.items()}
+            for card, ours in zip(cards, wanted, strict=False)
+        ]
+        return {**answer, "serviceConfig": {**service, **({"directVpcNetworkInterface": spelled} if spelled else {})}}
 
     def ready(self, live: Body) -> bool:
         if live.get("state") == "FAILED":
@@ -153,9 +169,12 @@ class Functions(Kind):
     def _sent(self, resource: Resource) -> Body:
         return {**self.wanted(resource), "environment": "GEN_2"}
 
-    def _command(self, resource: Resource, *more: str) -> tuple[str, ...]:
+    def _command(self, resource: Resource, *more: str) -> tuple[str, ...] | None:
+        """None with Direct VPC egress: gcloud knows that from release 545 on."""
         body = self.wanted(resource)
         build, service = body["buildConfig"], body["serviceConfig"]
+        if "directVpcNetworkInterface" in service:
+            return None
         source = build["source"]["storageSource"]
         ingress = {"ALLOW_ALL": "all", "ALLOW_INTERNAL_ONLY": "internal-only"}[service["ingressSettings"]]
         variables = "|".join(f"{name}={value}" for name, value in service["environmentVariables"].items())

@@ -1,7 +1,7 @@
 """IAM policies: one merged write per resource, with the etag of what was read. Never by gcloud, which reads and writes once for
 each member, asks about conditions, and does not try again when another one wrote meanwhile."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from downwind.bootstrap.kinds.base import Kind
@@ -52,9 +52,13 @@ class Policies(Kind):
         merged = (held(live) - self.surplus(resource, live)) | _held_by(resource)
         return self._set(resource, list(_bindings(merged)), live.get("etag"))
 
-    def without(self, resource: Resource, live: Body) -> Write | None:
-        """The policy without what is ours; None where nothing of ours is in it."""
-        ours = {each for each in held(live) if each in _held_by(resource) or self._is_ours(each[1])}
+    def without(self, resource: Resource, live: Body, staying: Collection[str] = ()) -> Write | None:
+        """The policy without what is ours; None where nothing of ours is in it. `staying`: members that keep their rights."""
+        ours = {
+            each
+            for each in held(live)
+            if each[1] not in staying and (each in _held_by(resource) or self._is_ours(each[1]))
+        }
         return self._set(resource, list(_bindings(held(live) - ours)), live.get("etag")) if ours else None
 
     def _set(self, resource: Resource, bindings: list[Mapping[str, Any]], etag: str | None) -> Write:
