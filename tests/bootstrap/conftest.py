@@ -64,4 +64,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if os.environ.get("WITH_GCLOUD") != "1":
         for item in items:
             if item.get_closest_marker("gcloud"):
-                item.add_marker(pytest.mark.skip(reason="no line is run by gcloud without scripts/test --gcloud"))
+                reason = "no line is run by gcloud without scripts/test --gcloud: requests were compared with recordings alone"
+                item.add_marker(pytest.mark.skip(reason=reason))

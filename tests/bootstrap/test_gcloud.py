@@ -183,7 +183,7 @@ def test_no_line_of_any_plan_names_a_flag_that_gcloud_lacks(tmp_path: Path) -> N
             if resource.kind in {"account", "role", "registry", "secret", "topic", "job"}:
                 fields = [each for each in ("labels", "dockerConfig", "description") if each in kind.wanted(resource)]
                 command = kind.change(resource, {"labels": {}}, fields).command
-                if command and not any(line[:5] == command[:5] for line in lines):
+                if command and not any(line[:4] == command[:4] for line in lines):
                     lines.append(command)
         for line in lines:
             done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=120, check=False)
