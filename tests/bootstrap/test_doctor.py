@@ -1,5 +1,7 @@
 """The doctor: a fit project, and each thing that may be wrong with its fix."""
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -7,25 +9,58 @@ from click.testing import CliRunner
 from tests.bootstrap.conftest import CONFIGS
 from tests.bootstrap.site import MakeSite, Site
 
-from downwind.bootstrap.doctor import Check, examine
+from downwind.bootstrap.check import Check
+from downwind.bootstrap.doctor import examine
+from downwind.bootstrap.doctor_policies import CONSTRAINTS
+from downwind.bootstrap.tools import Tools
 from downwind.cli.main import main
+
+READS = ("testIamPermissions", "getEffectiveOrgPolicy")
+"""POSTs, and the only ones."""
+ON = ("iam", "compute", "container", "cloudfunctions", "cloudbuild")
 
 
 def nowhere(_program: str) -> None:
     return None
 
 
-def wrong(site: Site) -> list[Check]:
+def checks(site: Site) -> list[Check]:
     """Without the machine's own programs: what is said of the project."""
-    checks = examine(site.plan.values, site.cloud(), which=nowhere)
-    programs = ("gcloud", "kubectl", "gke-")
-    return [each for each in checks if each.fix is not None and not each.what.startswith(programs)]
+    found = examine(site.plan, site.cloud(), which=nowhere)
+    return [each for each in found if not each.what.startswith(("gcloud", "kubectl", "gke-", "helm"))]
+
+
+def wrong(site: Site) -> list[Check]:
+    return [each for each in checks(site) if each.fix is not None]
+
+
+def switched_on(site: Site) -> Site:
+    """As after the first step of apply."""
+    site.google.state.services |= {f"{each}.googleapis.com" for each in ON}
+    return site
 
 
 def test_a_fit_project_is_fit(make_site: MakeSite) -> None:
+    site = switched_on(make_site("standard"))
+    assert wrong(site) == []
+    assert not [each.what for each in checks(site) if each.what.startswith("not known")]
+    assert site.google.escaped == []
+    reads = {f"POST cloudresourcemanager /v1/projects/acme-delivery:{each}" for each in READS}
+    assert set(site.google.state.writes()) == reads
+
+
+def test_in_an_empty_project_it_says_what_can_not_be_known_yet(make_site: MakeSite) -> None:
     site = make_site("standard")
     assert wrong(site) == []
-    assert site.google.escaped == []
+    told = [each.what for each in checks(site)]
+    assert "17 APIs are needed; apply switches 17 of them on" in told
+    for api in ("cloudfunctions", "container", "compute"):
+        assert any(each.startswith("not known yet") and f"{api}.googleapis.com is off" in each for each in told), api
+
+
+@pytest.mark.parametrize("name", ["smallest", "standard", "existing"])
+def test_after_apply_all_is_fit_still(make_site: MakeSite, name: str) -> None:
+    assert wrong(make_site(name, applied=True)) == []
 
 
 @pytest.mark.parametrize(
@@ -33,20 +68,68 @@ def test_a_fit_project_is_fit(make_site: MakeSite) -> None:
     [
         ("billing", "billing is off"),
         ("iam.roles.create", "you lack iam.roles.create"),
-        ("constraints/iam.allowedPolicyMemberDomains", "iam.allowedPolicyMemberDomains restricts"),
+        ("compute.networks.create", "you lack compute.networks.create"),
+        ("quota/CPUS", "quota CPUS of the region: 0 left, 8 needed"),
+        ("quota/IN_USE_ADDRESSES", "quota IN_USE_ADDRESSES of the region: 0 left, 1 needed"),
+        ("quota/NETWORKS", "quota NETWORKS of the project: 0 left, 1 needed"),
+        ("quota/SUBNETWORKS", "quota SUBNETWORKS of the project: 0 left, 2 needed"),
+        ("quota/ROUTERS", "quota ROUTERS of the project: 0 left, 1 needed"),
+        ("quota/accounts", "95 service accounts are there, 10 more are needed"),
+        ("quota/run", "a function may use 2 processors in europe-west1, 5 are asked for"),
     ],
 )
 def test_what_is_wrong_comes_with_its_fix(make_site: MakeSite, lacking: str, what: str) -> None:
-    site = make_site("standard")
+    site = switched_on(make_site("standard"))
     site.google.state.lacking.add(lacking)
     (found,) = wrong(site)
     assert what in found.what
+    assert found.fix
+
+
+BY_CONFIGURATION = {"run.allowedIngress": "existing", "cloudfunctions.requireVPCConnector": "smallest"}
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+def test_an_organisation_policy_that_refuses_a_step_is_found(make_site: MakeSite, constraint: str) -> None:
+    site = switched_on(make_site(BY_CONFIGURATION.get(constraint, "standard")))
+    site.google.state.lacking.add(f"constraints/{constraint}")
+    (found,) = wrong(site)
+    assert f"{constraint} restricts" in found.what
+
+
+@pytest.mark.parametrize(
+    ("rule", "refuses"),
+    [
+        ({"allowedValues": ["in:eu-locations"]}, False),
+        ({"allowedValues": ["in:europe-west1-locations"]}, False),
+        ({"allowedValues": ["in:us-locations", "europe-west1"]}, False),
+        ({"allowedValues": ["in:us-locations"]}, True),
+        ({"deniedValues": ["in:europe-locations"]}, True),
+        ({"deniedValues": ["in:us-locations"]}, False),
+        ({"allValues": "DENY"}, True),
+        ({}, False),
+    ],
+)
+def test_groups_of_locations_are_read(make_site: MakeSite, rule: dict[str, object], refuses: bool) -> None:
+    plan = make_site("standard").plan
+    assert CONSTRAINTS["gcp.resourceLocations"].refuses(plan, {"listPolicy": rule}) is refuses
 
 
 def test_a_policy_that_refuses_nothing_of_this_plan_is_no_finding(make_site: MakeSite) -> None:
     site = make_site("smallest")
-    site.google.state.lacking.add("constraints/iam.allowedPolicyMemberDomains")
+    for each in ("iam.allowedPolicyMemberDomains", "run.allowedIngress", "compute.restrictCloudNATUsage"):
+        site.google.state.lacking.add(f"constraints/{each}")
     assert wrong(site) == []
+
+
+def test_a_region_that_offers_nothing_is_found_with_those_near(make_site: MakeSite) -> None:
+    site = switched_on(make_site("standard", region="europe-west99"))
+    told = {each.what: each.fix for each in wrong(site)}
+    assert (
+        told["region europe-west99 does not offer functions of the 2nd generation"]
+        == "take another region: europe-west1"
+    )
+    assert "europe-west99 does not offer GKE" in told
 
 
 def test_the_number_of_another_project_is_found(make_site: MakeSite) -> None:
@@ -55,10 +138,72 @@ def test_the_number_of_another_project_is_found(make_site: MakeSite) -> None:
     assert found.fix == 'write number: "210987654321" into the configuration'
 
 
-def test_missing_programs_are_named(make_site: MakeSite) -> None:
+def test_a_gate_that_no_function_reaches_is_found(make_site: MakeSite) -> None:
+    spinnaker = {**make_site("standard").plan.values.config["spinnaker"], "gate": "http://spin-gate.spinnaker:8084"}
+    (found,) = wrong(switched_on(make_site("standard", spinnaker=spinnaker)))
+    assert "10.60.15.250" in str(found.fix)
+
+
+def test_missing_programs_are_named(make_site: MakeSite, tmp_path: Path) -> None:
     site = make_site("standard")
-    found = [each.what for each in examine(site.plan.values, site.cloud(), which=nowhere) if each.fix]
-    assert found == ["gcloud is not on this machine", "kubectl is missing", "gke-gcloud-auth-plugin is missing"]
+    tools = Tools({"HOME": str(tmp_path)})
+    found = [each for each in examine(site.plan, site.cloud(), which=nowhere, tools=tools) if each.fix]
+    assert [each.what for each in found] == [
+        "gcloud is not on this machine",
+        "helm is missing",
+        "kubectl is missing",
+        "gke-gcloud-auth-plugin is missing",
+    ]
+    assert [each.repair is not None for each in found] == [False, True, True, False]
+
+
+SCRIPT = """#!/bin/sh
+# Stands in for scripts/helm, which fetches 38 MB.
+helm=9.8.7
+d="$XDG_CACHE_HOME/downwind/tools/helm-$helm"; mkdir -p "$d"
+printf '#!/bin/sh\\necho v9.8.7\\n' > "$d/helm"; printf '#!/bin/sh\\n' > "$d/kubectl"; chmod 755 "$d/helm" "$d/kubectl"
+echo "$d"
+"""
+
+
+def script(folder: Path, text: str = SCRIPT) -> Path:
+    file = folder / "fetch"
+    file.write_text(text)
+    file.chmod(0o755)
+    return file
+
+
+def test_what_is_missing_is_fetched_and_then_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    tools = Tools(os.environ, script(tmp_path))
+    repair = next(each.repair for each in tools.checks(nowhere) if each.repair)
+    assert "export PATH=" in repair()
+    assert [(each.what.split(" (")[0], each.fix) for each in tools.checks(nowhere)] == [
+        ("helm 9.8.7", None),
+        ("kubectl", None),
+    ]
+
+
+def test_a_helm_that_is_too_old_is_found(tmp_path: Path) -> None:
+    old = script(tmp_path, "#!/bin/sh\necho v3.9.0+g1\n")
+    found = next(Tools({"HOME": str(tmp_path)}).checks(lambda name: str(old)))
+    assert found.what.startswith("helm 3.9.0")
+    assert found.repair is not None
+
+
+def test_doctor_fix_asks_first(make_site: MakeSite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    make_site("standard")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    line = ["bootstrap", "doctor", "--config", str(CONFIGS / "standard.yaml"), "-o", "json"]
+    asked = CliRunner().invoke(main, [*line, "--fix"], input="n\n")
+    assert asked.exit_code == 1
+    assert "Do it?" in asked.stderr
+    assert not (tmp_path / "cache").exists()
+    plain = CliRunner().invoke(main, line)
+    assert "Do it?" not in plain.stderr
+    missing = [each["what"] for each in json.loads(plain.stdout)["checks"] if each["fix"]]
+    assert "helm is missing" in missing
 
 
 def test_the_command_ends_with_1_where_something_is_wrong(

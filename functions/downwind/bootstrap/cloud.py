@@ -80,12 +80,12 @@ class Cloud:
                 found[key] = found.get(key, []) + value if isinstance(value, list) else value
         return found
 
+    def read_all(self, requests: Sequence[Request]) -> list[Any]:
+        return self.side_by_side(self.read, requests)
+
     def side_by_side(self, call: Callable[[T], Any], each: Sequence[T]) -> list[Any]:
         with ThreadPoolExecutor(PARALLEL, thread_name_prefix="bootstrap") as pool:
             return list(pool.map(call, each))
-
-    def read_all(self, requests: Sequence[Request]) -> list[Any]:
-        return self.side_by_side(self.read, requests)
 
     def send(self, request: Request) -> Any:
         """A write. Conflict, NotYet, Refused, Misconfigured or TransientError when it was not taken."""

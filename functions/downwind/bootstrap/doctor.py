@@ -4,17 +4,21 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+from downwind.bootstrap.check import Check
 from downwind.bootstrap.cloud import Cloud
-from downwind.bootstrap.values import Values
+from downwind.bootstrap.doctor_places import check_apis, check_quotas, check_region
+from downwind.bootstrap.doctor_policies import check_policies
+from downwind.bootstrap.plan import Plan
+from downwind.bootstrap.tools import Tools
 from downwind.bootstrap.write import Request
 from downwind.errors import DownwindError
 
 GCLOUD = (528, 0, 0)
 """Older ones were not tried."""
-RIGHTS = (
+RIGHTS: tuple[str, ...] = (
     "serviceusage.services.enable",
     "iam.serviceAccounts.create",
     "iam.roles.create",
@@ -27,22 +31,24 @@ RIGHTS = (
     "cloudscheduler.jobs.create",
 )
 """What `apply` needs on the project, at the least; docs/how-to/install.md names roles that hold them."""
+RIGHTS_BY_KIND: Mapping[str, tuple[str, ...]] = {
+    "network": ("compute.networks.create", "compute.subnetworks.create", "compute.routers.create"),
+    "cluster": ("container.clusters.create",),
+    "connection": ("cloudbuild.connections.create",),
+    "trigger": ("cloudbuild.builds.create",),
+}
+"""And these, where the plan holds something of the kind."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """`fix` is None for what is right."""
-
-    what: str
-    fix: str | None = None
-
-
-def examine(values: Values, cloud: Cloud, *, which: Callable[[str], str | None] = shutil.which) -> list[Check]:
+def examine(
+    plan: Plan, cloud: Cloud, *, which: Callable[[str], str | None] = shutil.which, tools: Tools | None = None
+) -> list[Check]:
     """A check that can't be made is a finding, with the reason."""
-    found = [*_programs(values, which)]
+    found = [*_programs(plan, which, tools or Tools())]
     for name, check in _CHECKS.items():
         try:
-            found += list(check(values, cloud))
+            for each in check(plan, cloud):  # what was found before an error stays
+                found.append(each)  # noqa: PERF402
         except DownwindError as error:
             found.append(
                 Check(
@@ -52,7 +58,7 @@ def examine(values: Values, cloud: Cloud, *, which: Callable[[str], str | None] 
     return found
 
 
-def _programs(values: Values, which: Callable[[str], str | None]) -> Iterator[Check]:
+def _programs(plan: Plan, which: Callable[[str], str | None], tools: Tools) -> Iterator[Check]:
     program = which("gcloud")
     if program is None:
         yield Check(what="gcloud is not on this machine", fix="install the Google Cloud CLI, or use apply --no-gcloud")
@@ -62,16 +68,17 @@ def _programs(values: Values, which: Callable[[str], str | None]) -> Iterator[Ch
         version = tuple(map(int, match.groups())) if match else (0, 0, 0)
         text = ".".join(map(str, version))
         yield Check(what=f"gcloud {text}", fix=None if version >= GCLOUD else "gcloud components update")
-    if values.config["spinnaker"]["install"]:
-        for name in ("kubectl", "gke-gcloud-auth-plugin"):
-            there = which(name) is not None
-            yield Check(
-                what=f"{name} {'is there' if there else 'is missing'}",
-                fix=None if there else f"gcloud components install {name}",
-            )
+    if plan.values.config["spinnaker"]["install"]:
+        yield from tools.checks(which)
+        there = which("gke-gcloud-auth-plugin") is not None
+        yield Check(
+            what=f"gke-gcloud-auth-plugin {'is there' if there else 'is missing'}",
+            fix=None if there else "gcloud components install gke-gcloud-auth-plugin",
+        )
 
 
-def _project(values: Values, cloud: Cloud) -> Iterator[Check]:
+def _project(plan: Plan, cloud: Cloud) -> Iterator[Check]:
+    values = plan.values
     found = cloud.read(Request(api="cloudresourcemanager", path=f"v1/projects/{values.project}"))
     if found is None:
         yield Check(
@@ -92,20 +99,24 @@ def _project(values: Values, cloud: Cloud) -> Iterator[Check]:
     )
 
 
-def _rights(values: Values, cloud: Cloud) -> Iterator[Check]:
+def _rights(plan: Plan, cloud: Cloud) -> Iterator[Check]:
+    values = plan.values
+    kinds = {each.kind for each in plan.resources}
+    rights = [*RIGHTS, *(right for kind, more in RIGHTS_BY_KIND.items() if kind in kinds for right in more)]
     path = f"v1/projects/{values.project}:testIamPermissions"
-    body = {"permissions": list(RIGHTS)}
+    body = {"permissions": rights}
     answer: Mapping[str, Any] = (
         cloud.read(Request(api="cloudresourcemanager", method="POST", path=path, body=body)) or {}
     )
-    missing = [each for each in RIGHTS if each not in answer.get("permissions", ())]
+    missing = [each for each in rights if each not in answer.get("permissions", ())]
     if missing:
         yield Check(what=f"you lack {', '.join(missing)}", fix="ask for the roles of docs/how-to/install.md")
     else:
-        yield Check(what=f"you have the {len(RIGHTS)} rights that apply begins with")
+        yield Check(what=f"you have the {len(rights)} rights that apply begins with")
 
 
-def _billing(values: Values, cloud: Cloud) -> Iterator[Check]:
+def _billing(plan: Plan, cloud: Cloud) -> Iterator[Check]:
+    values = plan.values
     found = cloud.read(Request(api="cloudbilling", path=f"v1/projects/{values.project}/billingInfo")) or {}
     enabled = found.get("billingEnabled") is True
     yield Check(
@@ -114,33 +125,25 @@ def _billing(values: Values, cloud: Cloud) -> Iterator[Check]:
     )
 
 
-def _org_policies(values: Values, cloud: Cloud) -> Iterator[Check]:
-    """Constraints that would refuse a step of this plan."""
-    hears = values.config["hear"]
-    wanted = {
-        "iam.allowedPolicyMemberDomains": (
-            hears["webhooks"] or hears["spinnaker"],
-            "it refuses allUsers on receive: except this project, or write hear: {spinnaker: false, webhooks: false}",
-        ),
-        "run.allowedIngress": (
-            hears["webhooks"] or values.config["operate"]["ingress"] == "all",
-            "it may refuse ingress from the internet: allow it for this project, or ask for no webhooks",
-        ),
-    }
-    for constraint, (matters, fix) in wanted.items():
-        path = f"v1/projects/{values.project}:getEffectiveOrgPolicy"
-        body = {"constraint": f"constraints/{constraint}"}
-        answer = cloud.read(Request(api="cloudresourcemanager", method="POST", path=path, body=body)) or {}
-        rule = answer.get("listPolicy") or {}
-        restricts = bool(rule.get("allowedValues") or rule.get("deniedValues") or rule.get("allValues") == "DENY")
-        if matters:
-            text = f"organisation policy {constraint} {'restricts' if restricts else 'lets through'} what is asked for"
-            yield Check(what=text, fix=fix if restricts else None)
+def _gate(plan: Plan, _cloud: Cloud) -> Iterator[Check]:
+    """Where Spinnaker is made too, its address is known before it is there, and a name of the cluster is none for a function."""
+    config = plan.values.config
+    if not (plan.values.network_made and config["spinnaker"]["install"]):
+        return
+    host, wanted = urlsplit(config["spinnaker"]["gate"]).hostname, config["network"]["gateAddress"]
+    yield Check(
+        what=f"functions call Gate at {host}, its reserved address is {wanted}",
+        fix=None if host == wanted else f"write spinnaker: {{gate: http://{wanted}:8084}}, or a name that leads there",
+    )
 
 
-_CHECKS: Mapping[str, Callable[[Values, Cloud], Iterator[Check]]] = {
+_CHECKS: Mapping[str, Callable[[Plan, Cloud], Iterator[Check]]] = {
     "the project": _project,
     "your rights": _rights,
     "billing": _billing,
-    "organisation policies": _org_policies,
+    "organisation policies": check_policies,
+    "APIs": check_apis,
+    "the region": check_region,
+    "quotas": check_quotas,
+    "Gate's address": _gate,
 }

@@ -40,6 +40,9 @@ def serviceusage(state: State, method: str, path: str, _query: dict[str, str], b
         return state.operation(
             "serviceusage", f"operations/finished.{next(state.ids)}", {"email": "agent", "uniqueId": "1"}
         )
+    if path.endswith("/consumerQuotaMetrics"):
+        limit = {"quotaBuckets": [{"effectiveLimit": "2000" if "quota/run" in state.lacking else "200000"}]}
+        return {"metrics": [{"metric": "run.googleapis.com/cpu_allocation", "consumerQuotaLimits": [limit]}]}
     one = re.search(r"/services/([^/:]+)$", path)
     if method == "GET" and one:
         enabled = "ENABLED" if one[1] in state.services else "DISABLED"
@@ -58,11 +61,7 @@ def cloudresourcemanager(state: State, method: str, path: str, _query: dict[str,
     if path.endswith(":testIamPermissions"):
         return {"permissions": [each for each in body["permissions"] if each not in state.lacking]}
     if path.endswith(":getEffectiveOrgPolicy"):
-        restricted = body["constraint"] in state.lacking
-        return {
-            "constraint": body["constraint"],
-            "listPolicy": {"allowedValues": ["C01"]} if restricted else {"allValues": "ALLOW"},
-        }
+        return {"constraint": body["constraint"], **_rule(body["constraint"], body["constraint"] in state.lacking)}
     one = re.fullmatch(r"/v\d/projects/([^/:]+)", path)
     if method == "GET" and one:
         number = NUMBERS.get(one[1])
@@ -72,9 +71,22 @@ def cloudresourcemanager(state: State, method: str, path: str, _query: dict[str,
     return None
 
 
+BOOLEAN = frozenset({"constraints/cloudfunctions.requireVPCConnector", "constraints/iam.disableServiceAccountCreation"})
+
+
+def _rule(constraint: str, restricted: bool) -> Json:
+    if constraint in BOOLEAN:
+        return {"booleanPolicy": {"enforced": True} if restricted else {}}
+    return {"listPolicy": {"allowedValues": ["C01"]} if restricted else {"allValues": "ALLOW"}}
+
+
 def iam(state: State, method: str, path: str, query: dict[str, str], body: Any) -> Json:
     if path.endswith(":queryTestablePermissions"):
         return {"permissions": []}
+    if method == "GET" and path.endswith("/serviceAccounts"):
+        project = path.split("/")[3]
+        found = [{"email": f"a{each}@{project}"} for each in range(95 if "quota/accounts" in state.lacking else 1)]
+        return {"accounts": found}
     if method == "POST" and path.endswith("/serviceAccounts"):
         project = path.split("/")[3]
         email = f"{body['accountId']}@{project}.iam.gserviceaccount.com"

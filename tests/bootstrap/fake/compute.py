@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from tests.bootstrap.fake.generic import NOW, generic, merge
+from tests.bootstrap.fake.network import REGIONS
 from tests.bootstrap.fake.state import Answer, Json, State, exists, missing
 
 DOMAIN = "fake.test"
@@ -12,6 +13,11 @@ DOMAIN = "fake.test"
 
 def container(state: State, method: str, path: str, _query: dict[str, str], body: Any) -> Json:
     name = path.split("/", 2)[2]
+    place = re.fullmatch(r"projects/[^/]+/locations/([^/]+)/serverConfig", name)
+    if place:
+        if place[1] not in REGIONS:
+            raise Answer(400, "INVALID_ARGUMENT", f'Location "{place[1]}" does not exist.')
+        return {"defaultClusterVersion": "1.33.1-gke.1000"}
     if re.search(r"/operations/[^/]+$", path):
         operation = state.asked("container", name)
         return {**operation, "status": "DONE" if operation.get("done") else "RUNNING"}
@@ -89,6 +95,10 @@ def cloudfunctions(state: State, method: str, path: str, query: dict[str, str], 
     if path.endswith("functions:generateUploadUrl"):
         source = {"bucket": f"gcf-v2-uploads-1-{path.split('/')[5]}", "object": "src.zip"}
         return {"uploadUrl": f"http://upload.{DOMAIN}/signed/src.zip?X-Goog-Signature=x", "storageSource": source}
+    if path.endswith("/locations"):
+        kind = "type.googleapis.com/google.cloud.functions.v2.LocationMetadata"
+        about = {"metadata": {"@type": kind, "environments": ["GEN_1", "GEN_2"]}}
+        return {"locations": [{"locationId": each, **about} for each in sorted(REGIONS)]}
     if path.endswith("/runtimes"):
         names = ("python312", "python313", "python314")
         return {

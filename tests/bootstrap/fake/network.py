@@ -15,9 +15,9 @@ def compute(state: State, method: str, path: str, _query: dict[str, str], body: 
     if operation:
         return _told(state.asked("compute", operation[1]))
     if method == "GET":
-        region = re.fullmatch(r"projects/[^/]+/regions/([^/]+)", name)
+        region = re.fullmatch(r"projects/[^/]+(?:/regions/([^/]+))?", name)
         if region:
-            return _region(state, region[1])
+            return _place(state, region[1])
         if ("compute", name) not in state.resources:
             raise missing(name)
         return state.resources["compute", name]
@@ -47,11 +47,13 @@ def compute(state: State, method: str, path: str, _query: dict[str, str], body: 
     return _operation(state, "update", target)
 
 
-def _region(state: State, region: str) -> Json:
-    if region not in REGIONS:
+def _place(state: State, region: str | None) -> Json:
+    """Quotas of a region, or of the project."""
+    if region is not None and region not in REGIONS:
         raise missing(region)
-    metrics = {"CPUS": 24, "IN_USE_ADDRESSES": 8, "SSD_TOTAL_GB": 500}
-    left = {metric: 0.0 if f"quota/{metric}" in state.lacking else float(limit) for metric, limit in metrics.items()}
+    ours = {"NETWORKS": 15, "SUBNETWORKS": 175, "ROUTERS": 20}
+    limits = ours if region is None else {"CPUS": 24, "IN_USE_ADDRESSES": 8, "SSD_TOTAL_GB": 500}
+    left = {metric: 0.0 if f"quota/{metric}" in state.lacking else float(limit) for metric, limit in limits.items()}
     return {"name": region, "quotas": [{"metric": each, "limit": most, "usage": 0.0} for each, most in left.items()]}
 
 
