@@ -61,7 +61,7 @@ MATRIX: Mapping[str, Mapping[str, set[str]]] = {
         "connection/github": {"roles/cloudbuild.readTokenAccessor"},
         PROJECT: {"projects/acme-delivery/roles/downwindDeploy", "roles/logging.logWriter"},
     },
-    "spinnaker": {"bucket/bundles": {VIEW}, "bucket/spinnaker": {USE}, "registry/images": {READ_IMAGE}},
+    "spinnaker": {"bucket/bundles": {VIEW}, "registry/images": {READ_IMAGE}},
     "nodes": {"registry/images": {READ_IMAGE}, PROJECT: {"roles/container.defaultNodeServiceAccount"}},
 }
 
