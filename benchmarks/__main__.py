@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import latency, rendering, startup, throughput
+from benchmarks import bootstrap, latency, rendering, startup, throughput
 from benchmarks.figures import Figure, report, table
 from benchmarks.stage import Stage, stage
 from downwind.errors import Misconfigured
@@ -22,7 +22,10 @@ CHAPTERS: dict[str, Chapter] = {
 }
 
 
-WITHOUT_WORLD: dict[str, Callable[[int], list[Figure]]] = {"render": rendering.rendering}
+WITHOUT_WORLD: dict[str, Callable[[int], list[Figure]]] = {
+    "render": rendering.rendering,
+    "bootstrap": bootstrap.bootstrap,
+}
 
 
 def main() -> int:

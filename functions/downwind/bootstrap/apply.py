@@ -24,7 +24,8 @@ def steps_now(plan: Plan, cloud: Cloud) -> list[Step]:
 
 @dataclass
 class Outcome:
-    """Keys of what was done, what failed with why, and what was not begun. `waited`: seconds in which others were waited for."""
+    """Keys of what was done, what failed with why, and what was not begun. `waited`: seconds in which others were waited for,
+    added up over the steps, of which some wait at once."""
 
     done: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class Applying:
         self._round(steps)
         if not self.outcome.failed and any(each.action == "replace" for each in steps):
             self._round(steps_now(self._plan, self._writer.cloud))
+        self.outcome.waited += self._writer.cloud.waited
         return self.outcome
 
     def _round(self, steps: Sequence[Step]) -> None:

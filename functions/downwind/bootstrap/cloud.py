@@ -59,7 +59,9 @@ class Cloud:
     ) -> None:
         self._package = package
         self._timeout = timeout
-        self._sleep = sleep
+        self._wait = sleep
+        self.waited = 0.0
+        """Seconds in which operations and tries were waited for, of all threads together."""
         self.session = session
         self.others: dict[str, Calls] = {}
         self.endpoints = {
@@ -67,6 +69,10 @@ class Cloud:
             for name, value in environment.items()
             if name.startswith(_OVERRIDE) and value
         }
+
+    def _sleep(self, seconds: float) -> None:
+        self._wait(seconds)
+        self.waited += seconds
 
     def read(self, request: Request) -> Any:
         """None where it is not there, or its API is not switched on yet. Follows pages of lists."""

@@ -92,7 +92,8 @@ def _check_saved(file: Path, now: Any) -> None:
 
 def _told(outcome: Outcome, applying: Applying) -> None:
     """What is done, what is not, and how to go on."""
-    click.echo(f"{len(outcome.done)} done in {applying.elapsed:.1f} s, of which {outcome.waited:.1f} s waiting")
+    waited = f"{outcome.waited:.1f} s of waiting, added up over the steps"
+    click.echo(f"{len(outcome.done)} done in {applying.elapsed:.1f} s, with {waited}")
     if not outcome.failed:
         return
     if outcome.left:

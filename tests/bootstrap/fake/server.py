@@ -65,6 +65,14 @@ class FakeGoogle:
         self._server.server_close()
         self._thread.join()
 
+    def serve(self) -> None:
+        """For ever, in a process that was forked for that."""
+        self._server.serve_forever(0.02)
+
+    def close(self) -> None:
+        """In the process that left the serving to its child."""
+        self._server.server_close()
+
     def environment(self, folder: Path) -> dict[str, str]:
         proxy = f"http://127.0.0.1:{self.port}"
         overrides = {f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{each.upper()}": f"http://{each}.{DOMAIN}/" for each in APIS}
