@@ -175,6 +175,14 @@ def test_drift_is_seen_and_put_right(make_site: MakeSite, name: str) -> None:
     assert site.google.state.dump() == good
 
 
+def test_what_an_answer_leaves_out_is_false_or_empty(make_site: MakeSite) -> None:
+    """So a repository whose tags may move needs no second write after gcloud has made it."""
+    site = make_site("existing", applied=True)
+    repository = "projects/acme-shared/locations/us-central1/repositories/apps"
+    del site.google.state.resources["artifactregistry", repository]["dockerConfig"]
+    assert site.due() == []
+
+
 def test_rights_of_ours_that_nobody_planned_and_of_everybody_go_and_others_stay(make_site: MakeSite) -> None:
     site = make_site("smallest", applied=True)
     policy = site.google.state.policies["storage", "b/acme-small-downwind-ledger"]

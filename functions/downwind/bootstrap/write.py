@@ -56,8 +56,8 @@ def differences(wanted: Body, live: Body, exact: frozenset[str] = frozenset(), p
     for key, value in wanted.items():
         here = f"{path}.{key}" if path else key
         found = live.get(key)
-        if isinstance(value, Mapping) and value and isinstance(found, Mapping):
-            yield from differences(value, found, exact, here)
+        if isinstance(value, Mapping) and value and (found is None or isinstance(found, Mapping)):
+            yield from differences(value, found or {}, exact, here)
         elif here in exact and isinstance(value, Mapping):
             if found != value:
                 yield here
