@@ -91,6 +91,17 @@ def test_each_push_carries_a_token_for_the_one_function_that_it_goes_to(plan: Pl
     assert len({push["oidcToken"]["audience"] for push in pushed}) == 6
 
 
+def test_a_second_installation_of_a_project_shares_googles_topics_and_no_other_name() -> None:
+    names = {kind: {each.name for each in make_plan("existing").resources if each.kind == kind} for kind in NAMED}
+    assert {each for each in names["topic"] if not each.startswith("second-")} == {"gcr", "cloud-builds"}
+    assert all(each.startswith("second-") for kind in ("subscription", "function", "job") for each in names[kind])
+    assert all(each.startswith("second-") for each in names["account"])
+    assert all(each.startswith("acme-shared-second-") for each in names["bucket"])
+
+
+NAMED = ("topic", "subscription", "function", "job", "account", "bucket")
+
+
 def test_the_standard_configuration_has_no_door_to_the_internet(standard: Plan) -> None:
     for function in standard.resources:
         if function.kind == "function":

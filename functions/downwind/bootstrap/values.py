@@ -178,8 +178,10 @@ class Values:
                 return f"{self.project}-{self.name}-{name}"
             case "account":
                 return f"{self.name}-{name}@{self.project}.iam.gserviceaccount.com"
-            case "topic" | "subscription":
+            case "topic":
                 return name if name in GOOGLES_TOPICS else f"{config['topicPrefix']}{name}"
+            case "subscription":
+                return f"{config['topicPrefix']}{name}"
             case "function":
                 return f"{self.name}-{name}"
             case "url":
