@@ -50,6 +50,17 @@ def test_what_calls_gate_sends_by_the_network_and_receive_does_not(standard: Pla
         assert service.get("directVpcEgress") == (None if name == "receive" else "VPC_EGRESS_PRIVATE_RANGES_ONLY")
 
 
+def test_gate_gets_the_reserved_address_and_lets_in_the_functions_alone(standard: Plan) -> None:
+    bodies = {each.key: each.body for each in standard.resources}
+    balancer = bodies["release/spinnaker"]["values"]["gate"]["internalLoadBalancer"]
+    assert balancer["sourceRanges"] == [bodies["subnet/functions"]["ipCidrRange"]]
+    name = next(each.name for each in standard.resources if each.key == "address/gate")
+    assert balancer["annotations"] == {"networking.gke.io/load-balancer-ip-addresses": name}
+    assert standard.values.config["spinnaker"]["gate"] == f"http://{bodies['address/gate']['address']}:8084"
+    order = [each.key for each in standard.resources]
+    assert order.index("address/gate") < order.index("release/spinnaker")
+
+
 def test_without_a_cluster_there_is_no_network_and_functions_send_to_the_internet() -> None:
     plan = make_plan("smallest")
     assert not {each.kind for each in plan.resources} & {"network", "subnet", "router", "nat", "address"}

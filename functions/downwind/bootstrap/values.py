@@ -230,6 +230,13 @@ class Values:
             return who
         return f"serviceAccount:{self.resource_name('account', who)}"
 
+    def _balancer(self) -> Mapping[str, Any] | None:
+        """The way of our functions, and of nobody else, to the Gate that is installed: by the address that is reserved."""
+        if not self.network_made:
+            return None
+        name = {"networking.gke.io/load-balancer-ip-addresses": str(self.resource_name("address", "gate"))}
+        return {"enabled": True, "sourceRanges": [self.config["network"]["functionsRange"]], "annotations": name}
+
     def _configured(self, place: str) -> Any:
         match place:
             case "retention.ledger":
@@ -240,6 +247,8 @@ class Values:
                 return INGRESS[self.config["operate"]["ingress"]]
             case "operate.operators":
                 return ",".join(self.config["operate"]["operators"]) or None
+            case "gate.balancer":
+                return self._balancer()
             case "functions.network":
                 return self.resource_name("network", "main") if self.resource_name("subnet", "functions") else None
             case "functions.directEgress":

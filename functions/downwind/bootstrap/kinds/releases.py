@@ -196,7 +196,8 @@ def _unready(workloads: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
+    """Annotations, whose names hold dots, are one leaf: a dot parts a path."""
+    if isinstance(value, Mapping) and not any("." in key for key in value):
         for key, each in value.items():
             yield from _leaves(each, f"{path}.{key}" if path else key)
     elif path:
