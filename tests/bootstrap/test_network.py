@@ -40,6 +40,7 @@ def test_a_made_cluster_has_a_network_of_its_own_and_a_way_out(standard: Plan) -
     assert (cluster["network"], cluster["subnetwork"]) == ("downwind", "downwind-nodes")
     order = [each.key for each in standard.resources]
     assert order.index("nat/nat") < order.index("cluster/autopilot"), "nodes pull images as soon as they are there"
+    assert order.index("subnet/functions") < order.index("function/on-push")
 
 
 def test_what_calls_gate_sends_by_the_network_and_receive_does_not(standard: Plan) -> None:
@@ -79,7 +80,7 @@ def test_a_network_of_yours_is_used_and_not_made() -> None:
 
 
 def test_functions_may_send_by_a_subnet_of_yours_without_a_cluster(make_site: MakeSite) -> None:
-    network = {**make_plan("smallest").values.config["network"], "name": "vpc", "functions": "apps"}
+    network = {**make_plan("smallest").values.config["network"], "name": "vpc", "functions": "yours-apps"}
     site = make_site("smallest", network=network)
     assert "apis/network-apis" in {each.key for each in site.plan.resources}
     assert site.apply().failed == {}

@@ -110,6 +110,8 @@ def cloudfunctions(state: State, method: str, path: str, query: dict[str, str], 
             raise Answer(
                 400, "INVALID_ARGUMENT", f"The source gs://{source['bucket']}/{source['object']} is not there."
             )
+        for card in body["serviceConfig"].get("directVpcNetworkInterface", ()):
+            _known_subnet(state, path, card["subnetwork"])
         answer = generic(state, "cloudfunctions", method, path, query, body)
         _served(state, f"{path.split('/', 2)[2]}/{query['functionId']}")
         return answer
@@ -122,6 +124,14 @@ def cloudfunctions(state: State, method: str, path: str, query: dict[str, str], 
         _served(state, f"{one[1]}/functions/{one[2]}")
         return answer
     return None
+
+
+def _known_subnet(state: State, path: str, name: str) -> None:
+    """One of the project, by its name; what lies in another project is not known here."""
+    _, _, _, project, _, region, *_ = path.split("/")
+    there = ("compute", f"projects/{project}/regions/{region}/subnetworks/{name}") in state.resources
+    if not there and "/" not in name and not name.startswith("yours"):
+        raise Answer(400, "INVALID_ARGUMENT", f"Subnetwork {name} is not there.")
 
 
 def _served(state: State, name: str) -> None:
