@@ -233,7 +233,8 @@ def test_the_rights_of_the_page_are_enough_and_all_needed(
     kubectl, namespace = Kubectl(real_server), f"rights-{id(request)}"
     kubectl.must("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
     installation = Installation(kubectl, namespace, tmp_path, "verifier")
-    (text,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (text,) = [each for each in blocks if "kind: ClusterRole" in each]
     role = yaml.safe_load(text)
     base, name = "/apis/rbac.authorization.k8s.io/v1", role["metadata"]["name"]
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
