@@ -15,9 +15,8 @@ from tests.bootstrap.site import MakeSite, Site
 from tests.bootstrap.test_builds_file import FILES, ROOT
 
 from downwind.bootstrap.apply import Applying, steps_now
-from downwind.bootstrap.cloud import Cloud
 from downwind.bootstrap.destroy import steps_back, take_back
-from downwind.bootstrap.gcloud import Gcloud, Writer, make_session
+from downwind.bootstrap.gcloud import Gcloud, Writer
 from downwind.bootstrap.plan import Plan, Step
 from downwind.bootstrap.served import switch
 from downwind.bootstrap.shell import grants
@@ -127,10 +126,10 @@ def test_destroy_with_gcloud_leaves_what_ours_leaves(make_site: MakeSite, name: 
     ours = make_site(name, applied=True)
     assert ours.destroy(with_data=True) == {}
     site = make_site(name, applied=True)
-    cloud = Cloud(make_session(site.environment), site.environment)
-    writer = Writer(cloud, Noting(site))
+    cloud = site.cloud()
+    writer = Writer(cloud, Noting(site), site.helm)
     assert take_back(site.plan, writer, steps_back(site.plan, cloud, with_data=True), site.told.append) == {}
-    assert site.google.state.dump() == ours.google.state.dump()
+    assert site.everything() == ours.everything()
     assert site.google.escaped == []
 
 
