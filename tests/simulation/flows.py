@@ -169,6 +169,26 @@ def _lagging(history: History, ticks: int) -> None:
         outside.build(commit, ref)
 
 
+def _silent_build(history: History, ticks: int) -> None:
+    """A build runs and ends, its image is there, and no message says so: the tick that is to look it up, and those after it."""
+    held = history.pubsub.held = []
+    history.outside.push(history.kind.refs[0])
+    history.scheduler.run(history.scheduler.now + 59)
+    history.pubsub.held = None
+    for letter in held:
+        letter.settled = letter.kind != "push"
+        if not letter.settled:
+            history.pubsub.replay(letter)
+    until(history, lambda: not history.pubsub.waiting)
+    _calm(history, over=True)
+    while history.scheduler.now < history.world.timing.look_first:
+        history._minute()
+    _calm(history, over=False)
+    for _ in range(1 + ticks):
+        history._minute()
+    _rest(history)
+
+
 def whole(history: History, ticks: int) -> None:
     """From the push to the end of the day; in production with a second release that comes while the first one waits."""
     history.outside.push(history.kind.refs[0])
@@ -197,6 +217,7 @@ FLOWS: dict[str, tuple[Kind, Callable[[History, int], None]]] = {
     **{f"{name}, {SHORT_KINDS[1].name}": (SHORT_KINDS[1], MESSAGES[name]) for name in ("push", "build", "tick")},
     f"image, {SHORT_KINDS[2].name}": (SHORT_KINDS[2], _image),
     f"a retry, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _retry),
+    f"a build that nobody tells of, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _silent_build),
     f"a tip that lags, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _lagging),
     f"build and image at once, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _race),
     **{f"a release, {kind.name}": (kind, whole) for kind in SHORT_KINDS},
