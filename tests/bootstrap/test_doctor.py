@@ -158,6 +158,43 @@ def test_missing_programs_are_named(make_site: MakeSite, tmp_path: Path) -> None
     assert [each.repair is not None for each in found] == [False, True, True, False]
 
 
+SIGNED_OUT = """#!/bin/sh
+# What gcloud 528 says where nobody is signed in.
+case "$*" in
+  version) echo "Google Cloud SDK 528.0.0" ;;
+  "config get-value account") echo "(unset)" >&2 ;;
+  *) printf 'ERROR: (gcloud.auth) You do not currently have an active account selected.\\n' >&2
+     printf 'Please run:\\n\\n  $ gcloud auth login\\n\\nto obtain new credentials.\\n' >&2; exit 1 ;;
+esac
+"""
+
+
+def test_who_is_not_signed_in_is_told_so_once(
+    make_site: MakeSite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    make_site("smallest")
+    script(tmp_path, SIGNED_OUT).rename(tmp_path / "gcloud")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("CLOUDSDK_AUTH_ACCESS_TOKEN")
+    line = ["--config", str(CONFIGS / "smallest.yaml")]
+    asked = CliRunner().invoke(main, ["bootstrap", "doctor", "-o", "json", *line])
+    assert asked.exit_code == 1
+    wrong = [each for each in json.loads(asked.stdout)["checks"] if each["fix"]]
+    assert [each["fix"] for each in wrong] == ["gcloud auth login"]
+    assert "active account" in wrong[0]["what"]
+    zipped = tmp_path / "functions.zip"
+    zipped.write_bytes(b"the source")
+    refused = CliRunner().invoke(main, ["bootstrap", "plan", "--package", str(zipped), *line])
+    assert refused.exit_code == 1
+    assert refused.output.rstrip().endswith("; gcloud auth login")
+
+
+def test_the_account_is_told(make_site: MakeSite, tmp_path: Path) -> None:
+    site = make_site("smallest")
+    program = script(tmp_path, '#!/bin/sh\n[ "$1" = config ] && echo ann@acme.example\n')
+    assert Check(what="account ann@acme.example") in examine(site.plan, site.cloud(), which=lambda _: str(program))
+
+
 SCRIPT = """#!/bin/sh
 # Stands in for scripts/helm, which fetches 38 MB.
 helm=9.8.7

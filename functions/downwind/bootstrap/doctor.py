@@ -11,10 +11,11 @@ from downwind.bootstrap.check import Check
 from downwind.bootstrap.cloud import Cloud
 from downwind.bootstrap.doctor_places import check_apis, check_quotas, check_region
 from downwind.bootstrap.doctor_policies import check_policies
+from downwind.bootstrap.gcloud import SIGN_IN
 from downwind.bootstrap.plan import Plan
 from downwind.bootstrap.tools import Tools
 from downwind.bootstrap.write import Request
-from downwind.errors import DownwindError
+from downwind.errors import DownwindError, Misconfigured
 
 GCLOUD = (528, 0, 0)
 """Older ones were not tried."""
@@ -49,6 +50,11 @@ def examine(
         try:
             for each in check(plan, cloud):  # what was found before an error stays
                 found.append(each)  # noqa: PERF402
+        except Misconfigured as error:
+            reason = str(error).removesuffix(f"; {error.fix}")
+            if error.fix.startswith(SIGN_IN):  # nothing else can be asked
+                return [*found, Check(what=f"Google does not know who you are: {reason}", fix=error.fix)]
+            found.append(Check(what=f"{name} could not be looked at: {reason}", fix=error.fix))
         except DownwindError as error:
             found.append(
                 Check(
@@ -63,11 +69,13 @@ def _programs(plan: Plan, which: Callable[[str], str | None], tools: Tools) -> I
     if program is None:
         yield Check(what="gcloud is not on this machine", fix="install the Google Cloud CLI, or use apply --no-gcloud")
     else:
-        said = subprocess.run([program, "version"], capture_output=True, text=True, check=False, timeout=120).stdout
-        match = re.search(r"Google Cloud SDK (\d+)\.(\d+)\.(\d+)", said)
+        match = re.search(r"Google Cloud SDK (\d+)\.(\d+)\.(\d+)", _run(program, "version"))
         version = tuple(map(int, match.groups())) if match else (0, 0, 0)
         text = ".".join(map(str, version))
         yield Check(what=f"gcloud {text}", fix=None if version >= GCLOUD else "gcloud components update")
+        account = _run(program, "config", "get-value", "account").strip()
+        if account:  # else the first call finds out whether anybody is signed in
+            yield Check(what=f"account {account}")
     if plan.values.config["spinnaker"]["install"]:
         yield from tools.checks(which)
         there = which("gke-gcloud-auth-plugin") is not None
@@ -75,6 +83,10 @@ def _programs(plan: Plan, which: Callable[[str], str | None], tools: Tools) -> I
             what=f"gke-gcloud-auth-plugin {'is there' if there else 'is missing'}",
             fix=None if there else "gcloud components install gke-gcloud-auth-plugin",
         )
+
+
+def _run(*line: str) -> str:
+    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=120).stdout
 
 
 def _project(plan: Plan, cloud: Cloud) -> Iterator[Check]:

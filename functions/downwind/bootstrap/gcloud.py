@@ -22,6 +22,9 @@ LIMIT = 1800.0
 """Seconds for one command: a function's build is the longest of those that gcloud waits for."""
 
 
+SIGN_IN = "gcloud auth login"
+
+
 class Writer:
     """Does one write: by gcloud where there is a command for it, by REST else, or always (`gcloud` None). Helm's by Helm."""
 
@@ -97,6 +100,8 @@ def _reason(command: Sequence[str], errors: str) -> Exception:
     lines = [line for line in errors.strip().splitlines() if line.strip()]
     said = next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "failed")
     text = f"{' '.join(command[:5])} …: {said}"[:600]
+    if "gcloud auth login" in errors:  # nobody is signed in, or has to sign in again
+        return Misconfigured(text.rstrip("."), fix=SIGN_IN)
     if "gcloud crashed" in errors:
         return UnknownOutcome(text)
     if "ALREADY_EXISTS" in errors or "already exists" in errors or "ABORTED" in errors or "409" in errors:
