@@ -53,6 +53,27 @@ def test_a_saved_plan_is_refused_when_the_world_has_moved(make_site: MakeSite, p
     assert run("apply", package, str(saved)).exit_code == 1
 
 
+@pytest.mark.parametrize("text", [None, "[]", "{}", "1", "\x00", '{"steps": ' + "[" * 100_000])
+def test_what_is_no_plan_is_refused_before_anything_is_asked(
+    make_site: MakeSite, package: Path, tmp_path: Path, text: str | None
+) -> None:
+    site = make_site("smallest")
+    saved = tmp_path / "plan.json"
+    if text is not None:
+        saved.write_text(text)
+    refused = run("apply", package, str(saved))
+    assert refused.exit_code == 1
+    assert "plan.json is no plan: " in refused.output
+    assert site.google.state.log == []
+
+
+def test_a_file_that_cannot_be_written_is_told(package: Path, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "no" / "file")
+    refused = run("plan", package, "--offline", "--out", nowhere)
+    assert refused.exit_code == 1
+    assert f"Error: {nowhere} cannot be written: No such file or directory" in refused.output
+
+
 def test_apply_and_destroy_ask_first(make_site: MakeSite, package: Path) -> None:
     site = make_site("smallest")
     asked = run("apply", package, "--no-gcloud", answer="n\n")

@@ -128,6 +128,9 @@ def test_init_writes_what_plan_reads_with_every_field_as_a_comment(tmp_path: Pat
     again = CliRunner().invoke(main, [*INIT, "--file", str(file)])
     assert again.exit_code == 1
     assert "--force" in again.output
+    nowhere = CliRunner().invoke(main, [*INIT, "--file", str(tmp_path / "no" / "c.yaml")])
+    assert nowhere.exit_code == 1
+    assert "cannot be written: No such file or directory" in nowhere.output
 
 
 def test_init_takes_a_context_and_namespaces(tmp_path: Path) -> None:

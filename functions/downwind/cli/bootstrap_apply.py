@@ -52,6 +52,7 @@ def apply_command(
       downwind bootstrap plan --out plan.json; downwind bootstrap apply plan.json --yes
     """
     place = Place(config_file, package_file, gate=gate)
+    then = None if saved is None else _saved(saved)
     plan = place.plan
     lacking = plan.values.lacking()
     if lacking:
@@ -60,8 +61,10 @@ def apply_command(
     if wrong:
         raise Refused(f"this plan may not be applied: {'; '.join(wrong)}", fix="put infra/wanted right")
     steps = steps_now(plan, place.cloud)
-    if saved is not None:
-        _check_saved(saved, document(steps, place.cloud.endpoints))
+    if then is not None and not same(then, document(steps, place.cloud.endpoints)):
+        raise Refused(
+            "the world has moved since the plan was made", fix=f"make it anew: downwind bootstrap plan --out {saved}"
+        )
     in_the_way = [each.resource.key for each in steps if each.action == "foreign" and each.differs]
     due = [each for each in steps if each.due]
     if due and saved is None and not yes:
@@ -79,15 +82,13 @@ def apply_command(
         )
 
 
-def _check_saved(file: Path, now: Any) -> None:
+def _saved(file: Path) -> Any:
+    """The steps of a file of `plan --out`."""
     try:
-        then = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Refused(f"{file} is no plan: {type(error).__name__}", fix="downwind bootstrap plan --out FILE") from error
-    if not same({"steps": then.get("steps")}, now):
-        raise Refused(
-            "the world has moved since the plan was made", fix=f"make it anew: downwind bootstrap plan --out {file}"
-        )
+        return {"steps": json.loads(file.read_bytes())["steps"]}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+        raise Refused(f"{file} is no plan: {reason}", fix="downwind bootstrap plan --out FILE") from error
 
 
 def _told(outcome: Outcome, applying: Applying) -> None:

@@ -20,6 +20,7 @@ from downwind.cli.bootstrap_place import (
     needs_attention,
     package_option,
     summary,
+    write_file,
 )
 from downwind.cli.lazy import LazyGroup
 from downwind.cli.output import output_option, show
@@ -116,7 +117,7 @@ def init_command(
         complete(config)
     except Invalid as error:
         raise Refused(str(error)) from error
-    path.write_text(render(config), encoding="utf-8")
+    write_file(path, render(config))
     click.echo(f"wrote {path}; next: downwind bootstrap plan --config {path} --offline")
 
 
@@ -155,10 +156,8 @@ def plan_command(
     steps = plan.offline() if offline else steps_now(plan, place.cloud)
     endpoints = {} if offline else place.cloud.endpoints
     if out is not None:
-        out.write_text(
-            json.dumps({**document(steps, endpoints), "config": place.config, "package": plan.values.package}, indent=2)
-            + "\n"
-        )
+        saved = {**document(steps, endpoints), "config": place.config, "package": plan.values.package}
+        write_file(out, json.dumps(saved, indent=2) + "\n")
     if shell:
         for line in script(plan, steps):
             click.echo(line)

@@ -116,6 +116,14 @@ class Place:
         return Writer(self.cloud, Gcloud(os.environ) if gcloud and Gcloud.there() else None, helm)
 
 
+def write_file(file: Path, text: str) -> None:
+    """Refused where that cannot be."""
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Refused(f"{file} cannot be written: {error.strerror}", fix="name a file in a folder of yours") from error
+
+
 def lines(steps: Sequence[Step], endpoints: Mapping[str, str]) -> Iterator[str]:
     """As terraform says it: a sign, what, why, and the line that does it."""
     signs = {"create": "+", "change": "~", "replace": "!", "delete": "-", "keep": "=", "foreign": "?"}
