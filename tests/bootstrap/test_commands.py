@@ -94,6 +94,16 @@ def test_destroy_wants_the_projects_name_and_says_what_stays(make_site: MakeSite
     assert "gone    function/on-push" in gone.output
 
 
+def test_destroy_needs_no_package(make_site: MakeSite) -> None:
+    """Neither the one that runs nor any: what it uploaded goes with its bucket."""
+    site = make_site("smallest", applied=True)
+    line = ["bootstrap", "destroy", "--config", str(CONFIGS / "smallest.yaml"), "--no-gcloud", "--yes", "--with-data"]
+    gone = CliRunner().invoke(main, line)
+    assert gone.exit_code == 0, gone.output
+    assert "gone    bucket/source" in gone.output
+    assert not [name for api, name in site.google.state.resources if api == "object"]
+
+
 def test_a_failure_has_an_exit_code_and_the_way_on(make_site: MakeSite, package: Path) -> None:
     from tests.bootstrap.fake.state import Fault
 
