@@ -146,7 +146,7 @@ def test_init_takes_a_context_and_namespaces(tmp_path: Path) -> None:
 
 def test_init_asks_for_what_no_option_gives(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
-    answers = "acme-delivery\n123456789012\n\n\nautopilot\ny\n"
+    answers = "acme-delivery\n123456789012\n\nautopilot\ny\n\n"
     result = CliRunner().invoke(main, ["bootstrap", "init", "--file", str(file)], input=answers)
     assert result.exit_code == 0, result.output
     config = complete(yaml.safe_load(file.read_text()))
@@ -155,6 +155,16 @@ def test_init_asks_for_what_no_option_gives(tmp_path: Path) -> None:
         "autopilot",
         True,
     )
+    assert config["spinnaker"]["gate"] == f"http://{config['network']['gateAddress']}:8084", "the doctor wants that one"
+
+
+def test_init_knows_no_address_of_a_gate_that_it_does_not_make(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    line = ["bootstrap", "init", "--file", str(file), "--existing-spinnaker"]
+    answers = "acme-delivery\n123456789012\n\n\n\nhttp://gate.acme.example:8084\n"
+    result = CliRunner().invoke(main, line, input=answers)
+    assert result.exit_code == 0, result.output
+    assert complete(yaml.safe_load(file.read_text()))["spinnaker"]["gate"] == "http://gate.acme.example:8084"
 
 
 def test_a_wrong_answer_is_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from downwind.bootstrap.apply import steps_now
-from downwind.bootstrap.config import complete
+from downwind.bootstrap.config import complete, schema
 from downwind.bootstrap.plan import document
 from downwind.bootstrap.shell import script
 from downwind.bootstrap.template import render
@@ -96,7 +96,6 @@ def init_command(
         "project": asked("project", "Project id"),
         "number": asked("number", "Project number"),
         "region": asked("region", "Region", "europe-west1"),
-        "spinnaker": {"gate": asked("gate", "Address of Gate", "http://spin-gate.spinnaker:8084")},
         "cluster": {"context": context}
         if context is not None
         else {"create": asked("cluster", "Make a cluster (none, autopilot, standard)", "none")},
@@ -106,7 +105,12 @@ def init_command(
         if install_spinnaker is not None
         else click.confirm("Install Spinnaker by our chart?", err=True)
     )
-    config["spinnaker"]["install"] = install
+    reserved = install and config["cluster"].get("create", "none") != "none"
+    address = f"http://{schema()['properties']['network']['properties']['gateAddress']['default']}:8084"
+    config["spinnaker"] = {
+        "gate": asked("gate", "Address of Gate, as functions reach it", address if reserved else None),
+        "install": install,
+    }
     if namespaces:
         config["namespaces"] = [{"name": each} for each in namespaces]
     if webhooks:
