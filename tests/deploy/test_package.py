@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -101,3 +102,11 @@ def test_unpacked_it_renders_without_a_cache(tmp_path: Path, reused: Any) -> Non
     }
     printed = replace(reused, environment=environment).run("try.py", folder=folder)
     assert "kind: ConfigMap" in printed
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("dist", 2)])
+def test_the_script_asked_anything_says_what_it_does_and_makes_nothing(argument: str, code: int) -> None:
+    script = Path(__file__).parent.parent.parent / "scripts" / "package"
+    done = subprocess.run([str(script), argument], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[0][:25]) == (code, "Makes the one upload of t")
+    assert "ENGINES_MIRROR=URL scripts/package" in done.stdout.splitlines()[-1]
