@@ -149,13 +149,15 @@ def _refuse(given: Mapping[str, Any], options: Sequence[str], belongs: str) -> N
 
 def _pinned(file: Path | None) -> dict[str, Any]:
     """Which charts elsewhere may be fetched: fields of HelmOptions."""
-    from downwind.model.fields import Fields, Invalid, Problem
+    from downwind.cli.file_problem import placed
+    from downwind.model.fields import Fields, Problem
     from downwind.model.read_engines import read_charts, read_redirects
     from downwind.render.yaml_reader import read_documents
 
     if file is None:
         return {}
-    documents = read_documents(str(file), _read(file))
+    text = _read(file)
+    documents = read_documents(str(file), text)
     if len(documents) != 1:
         raise Refused(f"{file} holds {len(documents)} documents", fix="write one, with `charts` and `redirects`")
     problems: list[Problem] = []
@@ -163,7 +165,7 @@ def _pinned(file: Path | None) -> dict[str, Any]:
     found = {"charts": read_charts(fields), "redirects": read_redirects(fields)}
     fields.done()
     if problems:
-        raise Invalid(problems)
+        raise Refused("; ".join(str(each) for each in placed(str(file), text, problems)))
     return found
 
 

@@ -163,8 +163,8 @@ PINS = "charts: [{repository: https://charts.acme.example, name: redis, version:
     ("pins", "said"),
     [
         (PINS, "'redis' (~1.2) of 'https://charts.acme.example' is not among the catalog's manifests.helm.charts"),
-        (PINS.replace("2.0.0", '"~2"'), "charts[0].version: '~2' does not have the right form"),
-        ("helm: {charts: []}\n", "helm: is not a field; known here: charts, redirects"),
+        (PINS.replace("2.0.0", '"~2"'), "pins.yaml:1:74: charts[0].version: '~2' does not have the right form"),
+        ("helm: {charts: []}\n", "pins.yaml:1:1: helm: is not a field; known here: charts, redirects"),
         ("a: 1\n---\na: 1\n", "pins.yaml holds 2 documents"),
     ],
     ids=["another version", "a range", "another place", "two"],
