@@ -9,7 +9,7 @@ from tests.bootstrap.conftest import NAMES, make_plan
 
 from downwind.bootstrap.audit import findings
 from downwind.bootstrap.plan import Plan
-from downwind.bootstrap.wanted import Grant
+from downwind.bootstrap.wanted import Grant, Resource
 
 CREATE, VIEW, USE = "roles/storage.objectCreator", "roles/storage.objectViewer", "roles/storage.objectUser"
 PUBLISH, SUBSCRIBE, INVOKE = "roles/pubsub.publisher", "roles/pubsub.subscriber", "roles/run.invoker"
@@ -209,6 +209,27 @@ def test_what_none_may_hold_is_found(standard: Plan, place: str) -> None:
     ]
     (finding,) = findings(standard.values, resources)
     assert what in finding
+
+
+@pytest.mark.parametrize("name", ["receive", "operate", "on-push"])
+def test_an_ingress_that_nobody_asked_for_is_found(standard: Plan, name: str) -> None:
+    def opened(each: Resource) -> Resource:
+        service = {**each.body["serviceConfig"], "ingressSettings": "ALLOW_ALL"}
+        return replace(each, body={**each.body, "serviceConfig": service})
+
+    resources = [opened(each) if each.key == f"function/{name}" else each for each in standard.resources]
+    assert findings(standard.values, resources) == [
+        f"function/{name}: takes calls from the internet, which nobody asked for"
+    ]
+
+
+@pytest.mark.parametrize(("section", "field", "answer"), [("hear", "webhooks", True), ("operate", "ingress", "all")])
+def test_an_ingress_that_was_asked_for_is_none(standard: Plan, section: str, field: str, answer: object) -> None:
+    changed = {**standard.values.config[section], field: answer}
+    plan = make_plan("standard", **{section: changed})
+    opened = [each for each in plan.resources if each.kind == "function" and "ALLOW_ALL" in str(each.body)]
+    assert len(opened) == 1
+    assert findings(plan.values, plan.resources, plan.offline()) == []
 
 
 def test_a_key_in_a_step_is_found(standard: Plan) -> None:

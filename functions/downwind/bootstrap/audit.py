@@ -8,6 +8,7 @@ from downwind.bootstrap.values import Values
 from downwind.bootstrap.wanted import Grant, Resource
 
 PRIMITIVE = frozenset({"roles/owner", "roles/editor", "roles/viewer"})
+INSIDE = "ALLOW_INTERNAL_ONLY"
 EVERYBODY = frozenset({"allUsers", "allAuthenticatedUsers"})
 
 
@@ -19,6 +20,7 @@ def findings(values: Values, resources: Sequence[Resource], steps: Sequence[Step
         for grant in resource.grants
         for what in _wrong(values, resource, grant)
     ]
+    found += [f"{each.key}: takes calls from the internet, which nobody asked for" for each in _open(values, resources)]
     for step in steps:
         for write in step.writes:
             text = json.dumps([write.command, write.request.path])
@@ -35,6 +37,16 @@ def _wrong(values: Values, resource: Resource, grant: Grant) -> Iterator[str]:
     for member in EVERYBODY & set(grant.members):
         if not _asked_for(values, resource, grant):
             yield f"{member} may {grant.role}, which nobody asked for"
+
+
+def _open(values: Values, resources: Sequence[Resource]) -> Iterator[Resource]:
+    """An invoker alone is no door to the internet: with ingress from anywhere it is one."""
+    config = values.config
+    asked = {"function/receive": config["hear"]["webhooks"], "function/operate": config["operate"]["ingress"] == "all"}
+    for each in resources:
+        own = each.kind == "function" and each.body["serviceConfig"]["ingressSettings"]
+        if own not in (False, INSIDE) and not asked.get(each.key, False):
+            yield each
 
 
 def _asked_for(values: Values, resource: Resource, grant: Grant) -> bool:
