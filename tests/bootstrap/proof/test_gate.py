@@ -36,10 +36,17 @@ def test_who_does_not_answer_has_not_refused() -> None:
     assert found.state == "unreachable"
 
 
-@pytest.mark.parametrize("gate", ["http://spin-gate.spinnaker:8084", "http://spin-gate:8084", "http://10.1.2.3:8084"])
-def test_a_name_inside_the_network_can_not_be_asked_from_outside(gate: str) -> None:
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ("http://spin-gate.spinnaker:8084", "spin-gate.spinnaker is a name inside the cluster's network"),
+        ("http://spin-gate:8084", "spin-gate is a name inside the cluster's network"),
+        ("http://10.1.2.3:8084", "10.1.2.3 is an address of a private network"),
+    ],
+)
+def test_what_is_inside_the_network_can_not_be_asked_from_outside(gate: str, said: str) -> None:
     found = check(gate, local=False, asked=lambda _method, _url: Answer(status=200))
-    assert found.state == "not applicable"
+    assert (found.state, found.why) == ("not applicable", f"{said}: nobody outside can ask for it")
 
 
 def test_a_local_gate_asks_nobody() -> None:

@@ -18,10 +18,9 @@ def check(gate: str, *, local: bool, namespace: str = "spinnaker", asked: Callab
     host = urlsplit(gate).hostname or ""
     if local:
         return _result("not applicable", "a local Gate asks nobody who they are")
-    if _inside(host, namespace):
-        return _result(
-            "not applicable", f"{host} is a name inside the cluster's network: nobody outside can ask for it"
-        )
+    inside = _inside(host, namespace)
+    if inside:
+        return _result("not applicable", f"{host} is {inside}: nobody outside can ask for it")
     url = f"{gate.rstrip('/')}/applications"
     try:
         answer = asked("GET", url)
@@ -40,12 +39,13 @@ def check(gate: str, *, local: bool, namespace: str = "spinnaker", asked: Callab
     )
 
 
-def _inside(host: str, namespace: str) -> bool:
-    """No dot: a name that a pod's resolver completes."""
+def _inside(host: str, namespace: str) -> str | None:
+    """What it is, if it is inside. No dot: a name that a pod's resolver completes."""
     try:
-        return ipaddress.ip_address(host).is_private
+        return "an address of a private network" if ipaddress.ip_address(host).is_private else None
     except ValueError:
-        return "." not in host or host.endswith((*_INSIDE, f".{namespace}"))
+        inside = "." not in host or host.endswith((*_INSIDE, f".{namespace}"))
+        return "a name inside the cluster's network" if inside else None
 
 
 def _result(state: State, why: str, fix: str | None = None) -> Result:
