@@ -78,14 +78,15 @@ class _Reading:
         self._files += 1
         self._bytes += member.size
         outside = member.name.startswith("/") or ".." in member.name.split("/") or "\\" in member.name
-        if outside or not (member.isfile() or member.isdir()):
+        # A size below 0, of a folder too, would give room for as much that comes after it.
+        if outside or not (member.isfile() or member.isdir()) or member.size < 0:
             raise Refused(f"{name}: {member.name[:120]!r} is no file inside", field=name, fix="pack it anew")
         if self._files > TREE_LIMITS.files or self._bytes > TREE_LIMITS.bytes:
             raise _too_much(name)
         if not member.isfile():
             return
         path = posixpath.normpath(member.name)
-        if path in seen or member.size < 0:
+        if path in seen:
             raise Refused(f"{name}: {member.name[:120]!r} stands in it twice", field=name, fix="pack it anew")
         seen.add(path)
         self._found.names.append(into + path)

@@ -165,6 +165,19 @@ def test_values_that_are_not_there_are_an_error(pattern: str) -> None:
     assert caught.value.field == "manifests.helm.values[0]"
 
 
+@pytest.mark.parametrize("kind", [tarfile.DIRTYPE, tarfile.REGTYPE], ids=["folder", "file"])
+def test_a_size_below_nothing_in_an_archive_makes_no_room_for_a_bomb(kind: bytes) -> None:
+    """The limits are of sums: what was taken off could be unpacked on top, charts packed inside it too."""
+    below = tarfile.TarInfo("a/x")
+    below.type, below.size = kind, -(1 << 40)
+    block = below.tobuf(tarfile.GNU_FORMAT)
+    bomb = tarfile.TarInfo("a/zeros")
+    bomb.size = 33 << 20
+    packed = gzip.compress(block + bomb.tobuf(tarfile.GNU_FORMAT) + bytes(bomb.size), 1)
+    with pytest.raises(Refused, match=r"is no (file inside|\.tgz)"):
+        find({"shop/Chart.yaml": chart("shop"), "shop/charts/x.tgz": packed})
+
+
 def headers(*blocks: tuple[bytes, int]) -> bytes:
     """Nothing but pax headers of these sizes, with zeros in them: the tar format of their bodies, not a chart."""
     made = b""
