@@ -5,6 +5,7 @@ metadata is spoken to, whatever a name resolves to; and nothing of ours goes alo
 import contextlib
 import ipaddress
 import socket
+import time
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
@@ -81,16 +82,23 @@ class PublicOnly:
             if not is_public(str(address[0])) and not (self._loopback and ipaddress.ip_address(address[0]).is_loopback):
                 raise Refused(f"{connection.host} is {address[0]}, which is not an address of the public internet")
         problem: OSError = TimeoutError()
+        until = time.monotonic() + connection.timeout
         for family, kind, protocol, _, address in found:
+            left = until - time.monotonic()
+            if left <= 0:  # a name may have any number of addresses at which nobody answers
+                raise problem
             opened = socket.socket(family, kind, protocol)
             try:
-                opened.settimeout(connection.timeout)
+                opened.settimeout(left)
                 opened.connect(address)
+                opened.settimeout(connection.timeout)
             except OSError as error:
                 opened.close()
                 problem = error
                 continue
             self._opened.append(opened.dup())  # TLS takes the socket itself over
+            if self.stopped:  # a moment ago, when this one was not in the list yet
+                self.stop()
             return opened
         raise problem
 

@@ -2,6 +2,7 @@
 machine; and what only the client can be told: redirects, bodies and addresses that mean harm.
 """
 
+import contextlib
 import hashlib
 import socket
 import ssl
@@ -260,6 +261,29 @@ def test_headers_that_come_byte_by_byte_are_given_up() -> None:
         finally:
             over.set()
             thread.join()
+
+
+def test_a_name_of_many_addresses_has_one_time_out_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns the name says how many they are; where nobody takes a call, the next one would begin the time-out anew."""
+    asked = socket.getaddrinfo
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, contextlib.ExitStack() as callers:
+        for _ in range(3):  # its queue is full, so that the next call waits
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(deaf.getsockname())
+        with socket.create_server(("127.0.0.1", 0)) as next_one:
+            next_one.setblocking(False)
+
+            def both(_host: str, _port: int, **more: Any) -> Any:
+                return [found for each in (deaf, next_one) for found in asked(*each.getsockname(), **more)]
+
+            monkeypatch.setattr(socket, "getaddrinfo", both)
+            url = "http://localhost:1/x.tgz"
+            chart = PinnedChart(repository="https://x", name="redis", version="1.0.0", sha256=SHA256, url=url)
+            with pytest.raises(TransientError, match="did not answer"):
+                PublicCharts(0.3, loopback=True).archive(chart, [])
+            with pytest.raises(BlockingIOError):
+                next_one.accept()
 
 
 def test_an_encoding_of_the_way_is_not_taken_off(repository: Repository, client: PublicCharts) -> None:
