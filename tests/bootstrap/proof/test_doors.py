@@ -1,6 +1,8 @@
 """Every call that has to be refused, before doors that refuse it, let it in, are broken, or do not answer."""
 
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,9 +11,10 @@ from tests.bootstrap.proof.front import Front
 from tests.bootstrap.proof.sites import PUSH, GivenDoors, door, site
 
 from downwind.bootstrap.proof import doors
+from downwind.bootstrap.proof.asking import ask
 from downwind.bootstrap.proof.result import Result, exit_code
 from downwind.bootstrap.proof.site import Token
-from downwind.errors import Misconfigured
+from downwind.errors import Misconfigured, TransientError
 from downwind.events.envelope import read_message
 from downwind.events.order import read_order
 from downwind.events.sources import PARSERS
@@ -137,3 +140,27 @@ def test_what_is_sent_would_do_nothing_if_it_were_let_in(memory: Any, front: Fro
 def test_on_a_laptop_a_call_by_hand_needs_no_token(memory: Any, front: Front) -> None:
     found = run(memory, front, doors=None)
     assert [each.state for each in found] == ["not applicable", *["ok"] * (TRIED - 1)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"Content-Length: 100\r\n\r\nx", b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nxyz"],
+    ids=["broken off", "no gzip"],
+)
+def test_a_body_that_cannot_be_read_is_no_answer(said: bytes) -> None:
+    """Of another type than ours it would end a deployment without its way back."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            caller, _ = listening.accept()
+            with caller:
+                caller.recv(4096)
+                caller.sendall(b"HTTP/1.1 405 Method Not Allowed\r\n" + said)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            with pytest.raises(TransientError, match="does not answer from here"):
+                ask("GET", f"http://127.0.0.1:{listening.getsockname()[1]}/")
+        finally:
+            thread.join()

@@ -21,13 +21,17 @@ class Answer:
 def ask(method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
     """Raises TransientError where nobody answers, or the answer is none of the door's (429, 5xx)."""
     import requests
+    from urllib3.exceptions import HTTPError
 
     try:
         with requests.request(
             method, url, headers=dict(headers or {}), data=body, timeout=SECONDS, allow_redirects=False, stream=True
         ) as answer:
             text = answer.raw.read(_SHOWN, decode_content=True).decode(errors="replace")
-    except OSError as error:  # requests' errors are OSErrors
+    except (
+        OSError,
+        HTTPError,
+    ) as error:  # requests' errors are OSErrors; of a body that breaks off urllib3 tells, whose are not
         raise TransientError(f"{url} does not answer from here: {type(error).__name__}") from error
     if answer.status_code == 429 or answer.status_code >= 500:
         raise TransientError(f"{url} answered {answer.status_code}, which says nothing about its lock")
