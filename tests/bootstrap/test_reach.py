@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import socket
 import stat
 import threading
 from base64 import b64decode, b64encode
@@ -19,7 +20,7 @@ from downwind.adapters.gcs import gcs_client
 from downwind.bootstrap.cloud import Cloud, Conflict
 from downwind.bootstrap.gate import CatalogCalls
 from downwind.bootstrap.gcloud import make_session
-from downwind.bootstrap.kubernetes import locate
+from downwind.bootstrap.kubernetes import ApiServer, locate
 from downwind.bootstrap.programs import HelmProgram, forwarded, kubeconfig
 from downwind.bootstrap.reach import GateReach, join, make_catalog_world
 from downwind.bootstrap.shell import script
@@ -60,6 +61,29 @@ def test_gke_is_reached_by_its_dns_endpoint_with_googles_token(make_site: MakeSi
         assert body["clusters"][0]["cluster"] == {"server": server.host}
         assert body["users"][0]["user"] == {"token": "fake-token"}
     assert not file.exists()
+
+
+def test_a_cluster_whose_certificate_does_not_hold_is_told_as_that() -> None:
+    """The official client has an error of its own for it, which is none of ours; a door that speaks no TLS comes to the same."""
+    from kubernetes import client
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            caller, _ = listening.accept()
+            with caller:
+                caller.recv(4096)
+                caller.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        configuration = client.Configuration()
+        configuration.host, configuration.retries = f"https://127.0.0.1:{listening.getsockname()[1]}", False
+        try:
+            with pytest.raises(Misconfigured, match="TLS: SSLError"):
+                ApiServer(client.ApiClient(configuration)).call("GET", "version", {})
+        finally:
+            thread.join()
 
 
 def test_a_cluster_without_a_dns_endpoint_is_refused_with_the_line(make_site: MakeSite) -> None:

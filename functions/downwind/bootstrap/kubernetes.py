@@ -16,6 +16,7 @@ from downwind.errors import Misconfigured, Refused, TransientError
 
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _RIGHTS = "give your account the right in the cluster (roles/container.admin, or cluster-admin)"
+_TLS = "look at the certificate authority that the kubeconfig names, or at a proxy between"
 _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 
 
@@ -31,6 +32,7 @@ class ApiServer:
         self, method: str, path: str, query: Mapping[str, str], body: Any = None, accept: str = "application/json"
     ) -> tuple[int, Any]:
         """Status and JSON. TransientError when it did not answer."""
+        from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
         headers = {"Accept": accept}
@@ -47,6 +49,8 @@ class ApiServer:
         try:
             answer = self._client.call_api(*request, _request_timeout=self._timeout)
             text = answer.read()
+        except ApiException as error:  # no status: a certificate that it does not trust; all else is an answer
+            raise Misconfigured(f"the cluster's TLS: {' '.join(str(error.reason).split())[:300]}", fix=_TLS) from error
         except (HTTPError, OSError) as error:
             raise TransientError(f"the cluster did not answer: {type(error).__name__}") from error
         try:
