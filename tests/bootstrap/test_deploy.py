@@ -11,6 +11,7 @@ from tests.bootstrap.fake.state import Fault
 from tests.bootstrap.proof.front import Front
 from tests.bootstrap.site import Killed, MakeSite, Site
 
+from downwind.bootstrap.apply import steps_now
 from downwind.bootstrap.deploy import Deploying, NotWell, requests
 from downwind.bootstrap.gcloud import Writer
 from downwind.bootstrap.package import digest
@@ -214,9 +215,28 @@ def test_back_by_hand(site: Site) -> None:
     assert any("allTrafficOnLatestRevision" in each for each in _differs(site)), "and the plan shows it"
 
 
-def _differs(site: Site) -> list[str]:
-    from downwind.bootstrap.apply import steps_now
+def test_what_apply_changes_later_has_not_the_revision_before_the_last_deployment_before_it(site: Site) -> None:
+    deploying(site).run()
+    for (api, name), each in site.google.state.resources.items():
+        if api == "cloudfunctions" and "/functions/" in name:
+            each["serviceConfig"]["availableMemory"] = "1Gi"
+            each["labels"]["team"] = "delivery"
+    steps = [each for each in steps_now(site.plan, site.cloud()) if each.due]
+    assert {each.resource.kind for each in steps} == {"function"}
+    assert all("--remove-labels=downwind-before" in (each.writes[0].command or ()) for each in steps)
+    assert site.apply().failed == {}
+    assert serving(site) == {"00003"}
+    live = [
+        each["labels"]
+        for (api, name), each in site.google.state.resources.items()
+        if api == "cloudfunctions" and "/functions/" in name
+    ]
+    assert all(each["team"] == "delivery" and "downwind-before" not in each for each in live), live
+    with pytest.raises(Refused, match="no function has a revision to go back to"):
+        deploying(site).back()
 
+
+def _differs(site: Site) -> list[str]:
     return [field for step in steps_now(site.plan, site.cloud()) for field in step.differs]
 
 

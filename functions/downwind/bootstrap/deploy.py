@@ -9,8 +9,9 @@ from threading import Lock
 
 from downwind.bootstrap.cloud import Conflict
 from downwind.bootstrap.gcloud import Writer
+from downwind.bootstrap.kinds.compute import BEFORE, SOURCE
 from downwind.bootstrap.plan import Plan
-from downwind.bootstrap.served import BEFORE, SOURCE, Headers, Served, as_ourselves, check, read, switch
+from downwind.bootstrap.served import Headers, Served, as_ourselves, check, read, switch
 from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Request
 from downwind.errors import DownwindError, Refused, TransientError

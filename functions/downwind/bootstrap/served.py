@@ -7,14 +7,13 @@ from typing import Any
 
 from downwind.bootstrap.cloud import Cloud
 from downwind.bootstrap.kinds.base import Kind
+from downwind.bootstrap.kinds.compute import BEFORE, SOURCE
 from downwind.bootstrap.proof.asking import ask
 from downwind.bootstrap.proof.tokens import stranger
 from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Body, Request, Write
 from downwind.errors import DownwindError, Refused, TransientError
 
-SOURCE, BEFORE = "downwind-source", "downwind-before"
-"""Labels of a function: the digest of its source, and the revision that answered before that one was deployed."""
 _LATEST, _ONE = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION"
 _TRIES = 3
 _OURS = 405

@@ -9,6 +9,9 @@ from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Body, Request, Write
 from downwind.errors import Refused
 
+SOURCE, BEFORE = "downwind-source", "downwind-before"
+"""Labels of a function: the digest of its source; and the revision that answered before the deployment of that (deploy.py)."""
+
 
 class Clusters(Kind):
     """Made asynchronously and waited for by asking, so that a run that ended meanwhile goes on."""
@@ -123,7 +126,7 @@ class Functions(Kind):
         return Request(api="cloudfunctions", path=f"v2/{self.place}/functions/{resource.name}")
 
     def wanted(self, resource: Resource) -> Body:
-        labels = {"downwind": self.values.name, "downwind-source": self.values.package[:40]}
+        labels = {"downwind": self.values.name, SOURCE: self.values.package[:40]}
         return {**resource.body, "labels": labels}
 
     def found(self, resource: Resource, answer: Body) -> Body:
@@ -156,15 +159,24 @@ class Functions(Kind):
         return Write(request=request, command=self._command(resource, "--no-allow-unauthenticated"))
 
     def change(self, resource: Resource, live: Body, fields: Sequence[str]) -> Write:
-        """Without a word on unauthenticated calls: gcloud would write the service's policy, which policies.py alone does."""
+        """Without a word on unauthenticated calls: gcloud would write the service's policy, which policies.py alone does. Labels
+        of others stay. What answered before an earlier deployment is not what answered before this one: that label goes."""
+        standing = live.get("labels") or {}
+        labels = {key: value for key, value in standing.items() if key != BEFORE}
+        sent = self._sent(resource)
         request = Request(
             api="cloudfunctions",
             method="PATCH",
             path=f"v2/{self.place}/functions/{resource.name}",
             query={"updateMask": "buildConfig,serviceConfig,labels"},
-            body={"name": f"{self.place}/functions/{resource.name}", **self._sent(resource)},
+            body={
+                "name": f"{self.place}/functions/{resource.name}",
+                **sent,
+                "labels": {**labels, **sent["labels"]},
+            },
         )
-        return Write(request=request, command=self._command(resource))
+        gone = (f"--remove-labels={BEFORE}",) if BEFORE in standing else ()
+        return Write(request=request, command=self._command(resource, *gone))
 
     def _sent(self, resource: Resource) -> Body:
         return {**self.wanted(resource), "environment": "GEN_2"}
