@@ -1,7 +1,7 @@
 """The cluster's API server, by the official client: a context of the kubeconfig, or GKE's DNS endpoint with Google's token.
 
-Objects are written by server-side apply (kubernetes.io/docs/reference/using-api/server-side-apply). A create does not force: what
-somebody else has set meanwhile stays as it is, and the object is read again."""
+Objects are made by server-side apply (kubernetes.io/docs/reference/using-api/server-side-apply), without force: what somebody
+else has set meanwhile stays as it is, and the object is read again. How they are changed says kinds/objects.py."""
 
 import json
 import threading
@@ -43,7 +43,7 @@ class ApiServer:
             f"/{path}",
             query_params=list(query.items()),
             header_params=headers,
-            body=None if body is None else json.dumps(body).encode(),
+            body=json.dumps(body).encode() if method == "PATCH" else body,  # of JSON the client makes bytes itself
             auth_settings=["BearerToken"],
         )
         try:

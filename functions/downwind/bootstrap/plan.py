@@ -122,13 +122,13 @@ def said(write: Write, endpoint: Mapping[str, str]) -> dict[str, Any]:
 
 
 def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Do two plans say the same? An etag may have moved with a write that changed nothing for us."""
+    """Do two plans say the same? An etag, or a resourceVersion, may have moved with a write that changed nothing for us."""
     return json.dumps(_without_etags(one), sort_keys=True) == json.dumps(_without_etags(other), sort_keys=True)
 
 
 def _without_etags(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_etags(each) for key, each in value.items() if key != "etag"}
+        return {key: _without_etags(each) for key, each in value.items() if key not in {"etag", "resourceVersion"}}
     if isinstance(value, list):
         return [_without_etags(each) for each in value]
     return value

@@ -42,7 +42,8 @@ def by_hand(plan: Plan, resource: Resource, request: Request) -> Iterator[str]:
 def _applied(request: Request, kubectl: tuple[str, ...]) -> Iterator[str]:
     import yaml
 
-    line = (*kubectl, "apply", "--server-side", f"--field-manager={FIELD_MANAGER}", "--filename=-")
+    verb = ("replace",) if request.method == "PUT" else ("apply", "--server-side")
+    line = (*kubectl, *verb, f"--field-manager={FIELD_MANAGER}", "--filename=-")
     yield f"{shlex.join(line)} <<'END'"
     yield yaml.safe_dump(json.loads(json.dumps(request.body)), sort_keys=False, allow_unicode=True, width=130).rstrip(
         "\n"

@@ -63,7 +63,12 @@ class Objects(Kind):
         return self._applied(resource, force=False)
 
     def change(self, resource: Resource, live: Body, fields: Sequence[str]) -> Write:
-        return self._applied(resource, force=True)
+        """The whole object, over what was read and nothing else: what somebody has put into a list of ours belongs to them, and
+        server-side apply would leave it there for ever. Labels and annotations of others stay."""
+        standing = live["metadata"]
+        kept = {key: standing[key] for key in ("labels", "annotations", "resourceVersion") if key in standing}
+        body = merged({"metadata": kept}, self.wanted(resource))
+        return Write(request=self.request(resource, "PUT", query={"fieldManager": FIELD_MANAGER}, body=body))
 
     def _applied(self, resource: Resource, *, force: bool) -> Write:
         query = {"fieldManager": FIELD_MANAGER, **({"force": "true"} if force else {})}
@@ -78,6 +83,9 @@ class Namespaces(Objects):
 
     waits = True
     patience = 300.0
+
+    def change(self, resource: Resource, live: Body, fields: Sequence[str]) -> Write:
+        return self._applied(resource, force=True)
 
     def ready(self, live: Body) -> bool:
         return bool((live.get("status") or {}).get("phase") != "Terminating")
@@ -116,6 +124,9 @@ class Copies(Objects):
         standing = (metadata.get("annotations") or {}).get(COPY_OF)
         wanted = f"{resource.body['copyOf']}/versions/{live['newest']}"
         return found if live["newest"] is None or standing == wanted else [*found, f"metadata.annotations.{COPY_OF}"]
+
+    def change(self, resource: Resource, live: Body, fields: Sequence[str]) -> Write:
+        return self._applied(resource, force=True)
 
     def _applied(self, resource: Resource, *, force: bool) -> Write:
         query = {"fieldManager": FIELD_MANAGER, **({"force": "true"} if force else {})}
