@@ -198,6 +198,33 @@ def test_the_next_run_takes_back_what_the_killed_one_had_switched(site: Site) ->
     assert serving(site) == {"00001"}
 
 
+def with_package(site: Site, package: str) -> None:
+    site.plan.values.package = package
+    site.plan = type(site.plan)(site.plan.values)
+
+
+def test_after_a_run_that_was_killed_back_leaves_alone_what_it_did_not_come_to(site: Site) -> None:
+    deploying(site).run()
+    with_package(site, digest(b"a third"))
+    kill_at(site, 2)
+    assert serving(site) == {"00002", "00003"}
+    deploying(site).back()
+    assert serving(site) == {"00002"}
+
+
+def test_what_had_the_package_long_before_is_not_taken_further_back(site: Site) -> None:
+    """The second package is everywhere, the third came to two functions and was taken back; now the second is deployed again."""
+    deploying(site).run()
+    with_package(site, digest(b"a third"))
+    kill_at(site, 2)
+    deploying(site).back()
+    with_package(site, NEW)
+    site.google.state.unready.add("downwind-on-push")
+    with pytest.raises(NotWell):
+        deploying(site).run()
+    assert serving(site) == {"00002"}
+
+
 def test_a_run_that_deploys_nothing_takes_nothing_back(site: Site, front: Front) -> None:
     deploying(site).run()
     front.otherwise = 500

@@ -77,9 +77,11 @@ class Deploying:
         """Names of the functions that were deployed. `smoke`: why the whole is not well, None if it is. Raises NotWell."""
         found = self.look()
         again = any(map(self.due, found))
+        # What has the package already got it by a run that ended before its time; or long ago, if others had another one since.
+        since = max((each.updated for each in found if each.source != self.digest), default="")
         for each in found:
-            if again and not self.due(each) and each.before is not None:
-                self._switched[each.resource.key] = each.before  # by a run that ended before its time
+            if again and not self.due(each) and each.before is not None and each.updated > since:
+                self._switched[each.resource.key] = each.before
         self._upload()
         first = next((each for each in found if self.due(each)), None)
         others = [each for each in found if each is not first]
@@ -100,9 +102,14 @@ class Deploying:
         return [each.resource.name for each in found if self.due(each)]
 
     def back(self) -> str:
-        """By hand: every function to the revision before its newest deployment."""
+        """By hand: to the revision before, every function that has the package which was deployed last. One that a run did not
+        come to has not left the one before."""
+        found = self.look()
+        last = max(found, key=lambda each: each.updated).source
         befores = {
-            each.resource.key: each.before for each in self.look() if each.before and each.serving != each.before
+            each.resource.key: each.before
+            for each in found
+            if each.source == last and each.before and each.serving != each.before
         }
         if not befores:
             raise Refused(

@@ -39,6 +39,11 @@ class Served:
         return self.labels.get(SOURCE)
 
     @property
+    def updated(self) -> str:
+        """When it was deployed last, as text that sorts: RFC 3339 in UTC."""
+        return str(self.live.get("updateTime") or "")
+
+    @property
     def before(self) -> str | None:
         return self.labels.get(BEFORE)
 

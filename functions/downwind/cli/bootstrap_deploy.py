@@ -26,7 +26,7 @@ from downwind.errors import Refused
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
 @click.option("--smoke", is_flag=True, help="Then prove it, by `bootstrap verify`; not sound: all go back.")
-@click.option("--back", is_flag=True, help="Instead: all functions to the revision before their newest deployment.")
+@click.option("--back", is_flag=True, help="Instead: all that have the newest package to the revision before.")
 @click.option(
     "--parallel", type=click.IntRange(1, 8), default=3, show_default=True, help="Functions at once, after the first."
 )

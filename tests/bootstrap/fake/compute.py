@@ -143,6 +143,8 @@ def _served(state: State, name: str) -> None:
     resource.update(state="ACTIVE", environment="GEN_2", url=address)
     resource.setdefault("serviceConfig", {}).update(service=service, uri=address)
     _revised(state, resource, service, parts[-1])
+    made = sum(each["count"] for (api, _), each in state.resources.items() if api == "run")
+    resource["updateTime"] = f"2026-11-30T{made // 60:02d}:{made % 60:02d}:00Z"
 
 
 def _revised(state: State, resource: dict[str, Any], service: str, name: str) -> None:

@@ -120,6 +120,7 @@ class State:
         """What stands, without what each run makes anew: ids, times, etags, the bytes of secrets."""
         drop = {
             "etag",
+            "updateTime",
             "createTime",
             "timeCreated",
             "updated",
