@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 import threading
+import time
 from base64 import b64decode, b64encode
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -189,6 +190,23 @@ def test_kubectl_is_the_way_to_gate_for_as_long_as_it_is_needed(
         assert said == f"{context} port-forward service/spinnaker-gate :8084"
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_a_way_stays_open_however_much_kubectl_says(
+    make_site: MakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says a line for each connection: more than a pipe holds, and it would wait for a reader for ever."""
+    site = make_site("standard", applied=True)
+    body = 'echo "Forwarding from 127.0.0.1:4321 -> 8084"\n'
+    body += 'for _ in {1..9000}; do echo "Handling connection for 4321"; done\n'
+    body += f"touch {tmp_path}/said; exec sleep 60"
+    environment = site.environment | program(tmp_path, "kubectl", body)
+    monkeypatch.setenv("PATH", environment["PATH"])
+    with forwarded(site.plan.values, site.cloud(), environment, "spinnaker-gate", 8084):
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "said").exists():
+            assert time.monotonic() < deadline, "kubectl waits for somebody to read"
+            time.sleep(0.02)
 
 
 def test_a_way_that_does_not_open_is_told(make_site: MakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

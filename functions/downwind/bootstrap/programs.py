@@ -7,9 +7,10 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from downwind.bootstrap.cloud import Cloud, Conflict
 from downwind.bootstrap.kinds.releases import CHART
@@ -111,14 +112,24 @@ def forwarded(values: Values, cloud: Cloud, environment: Mapping[str, str], serv
         except OSError as error:
             fix = "install it, or reach Gate yourself and say where: --gate URL"
             raise Misconfigured(f"kubectl cannot be started: {error.strerror}", fix=fix) from error
+        reader = threading.Thread(target=_read_away, args=(process.stdout,), name="kubectl", daemon=True)
         try:
             said = process.stdout.readline() if process.stdout else ""
             found = _FORWARDING.match(said)
             if found is None:
                 raise TransientError(f"kubectl port-forward gave no way to {service}: {said.strip()[:300]}")
+            reader.start()
             yield f"http://{found[1]}"
         finally:
             process.terminate()
             process.wait(10)
+            if reader.ident is not None:
+                reader.join()
             if process.stdout:
                 process.stdout.close()
+
+
+def _read_away(lines: IO[str] | None) -> None:
+    """It says a line for each connection, and stops when nobody reads them."""
+    for _ in lines or ():
+        pass
