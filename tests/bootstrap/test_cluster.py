@@ -85,6 +85,11 @@ def test_the_secret_of_echo_is_copied_and_follows_a_new_version(make_site: MakeS
     assert site.apply().failed == {}
     assert copied() == "new"
     assert site.due() == []
+    state.resources["secretmanager", f"{name}/2"]["state"] = "DISABLED"
+    assert site.due() == ["change copy/receive"], "whoever takes a version back means the one before"
+    assert site.apply().failed == {}
+    assert copied() == secret_text(state, f"{name}/1")
+    assert site.due() == []
 
 
 def spoiled(site: Site, kind: str, name: str, change: Any) -> None:

@@ -124,7 +124,11 @@ def pubsub(state: State, method: str, path: str, _query: dict[str, str], body: A
     return None
 
 
-def secretmanager(state: State, method: str, path: str, _query: dict[str, str], body: Any) -> Json:
+def secretmanager(state: State, method: str, path: str, query: dict[str, str], body: Any) -> Json:
+    if method == "GET" and query.get("filter") == "state:ENABLED":
+        named = [(name, each) for (api, name), each in state.resources.items() if api == "secretmanager"]
+        found = [each for name, each in named if name.startswith(f"{path[4:]}/") and each["state"] == "ENABLED"]
+        return {"versions": found} if found else {}
     add = re.fullmatch(r"/v1/(projects/[^/]+/secrets/[^/:]+):addVersion", path)
     if add:
         if ("secretmanager", add[1]) not in state.resources:
@@ -149,6 +153,8 @@ def secretmanager(state: State, method: str, path: str, _query: dict[str, str], 
             name = max(known, key=lambda each: int(each.rpartition("/")[2]), default=name)
         if ("secret-data", name) not in state.resources:
             raise missing(name)
+        if state.resources["secretmanager", name]["state"] != "ENABLED":
+            raise Answer(400, "FAILED_PRECONDITION", f"Secret Version [{name}] is in DISABLED state.")
         return {"name": name, "payload": state.resources["secret-data", name]}
     if method == "DELETE":
         for key in [each for each in state.resources if each[1].startswith(f"{path[4:]}/versions/")]:

@@ -104,10 +104,7 @@ class Copies(Objects):
         live = cloud.read(self.request(resource, accept=METADATA))
         if live is None:
             return None
-        path = f"v1/{self.project}/secrets/{resource.body['copyOf']}/versions"
-        found = cloud.read(Request(api="secretmanager", path=path, query={"filter": "state:ENABLED"})) or {}
-        newest = max((int(each["name"].rpartition("/")[2]) for each in found.get("versions", ())), default=None)
-        return {**live, "newest": newest}
+        return {**live, "newest": newest_version(cloud, f"{self.project}/secrets/{resource.body['copyOf']}/versions")}
 
     def wanted(self, resource: Resource) -> Body:
         body = {key: value for key, value in resource.body.items() if key not in {"copyOf", "key", "password"}}
@@ -133,3 +130,9 @@ class Copies(Objects):
         copies = f"{self.project}/secrets/{resource.body['copyOf']}/versions/latest"
         body = self.wanted(resource)
         return Write(request=self.request(resource, "PATCH", query=query, body=body, copies=copies))
+
+
+def newest_version(cloud: "Cloud", versions: str) -> int | None:
+    """Of those of a secret that may be read: `latest` means the one that was made last, even one that is disabled."""
+    found = cloud.read(Request(api="secretmanager", path=f"v1/{versions}", query={"filter": "state:ENABLED"})) or {}
+    return max((int(each["name"].rpartition("/")[2]) for each in found.get("versions", ())), default=None)
