@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from downwind.errors import TransientError, UnknownOutcome
+from downwind.ports import NewObject
 
 DOWN = TransientError("503")
 OURS = ("triggers/shop}", "triggers/shop, start: true}")
@@ -41,6 +42,19 @@ def test_a_take_over_starts_the_pipeline_that_was_claimed(shop: Any) -> None:
     shop.finish(execution)
     shop.build(shop.push())
     assert shop.executions("staging")[-1]["name"] == "deploy-other", "the next entry takes the catalog as it is now"
+
+
+def test_bytes_that_stand_in_the_way_stay_and_ours_go_beside_them(shop: Any) -> None:
+    """Of a revision that stamps otherwise, and died after it had written them."""
+    name = "shop/staging/rollout/1.yaml"
+    shop.memory.bundles.create(NewObject(name=name, data=b"kind: List\n"))
+    shop.build(shop.push())
+    (execution,) = shop.executions("staging")
+    (artifact,) = execution["trigger"]["artifacts"]
+    pinned, _, generation = artifact["reference"].removeprefix("gs://acme-bundles/").partition("#")
+    assert pinned != name
+    assert b"shop-staging" in shop.memory.bundles.read(pinned, int(generation)).data
+    assert shop.memory.bundles.read(name).data == b"kind: List\n"
 
 
 def test_a_lost_answer_is_looked_for_in_the_application_that_was_claimed(shop: Any) -> None:

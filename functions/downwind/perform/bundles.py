@@ -170,8 +170,8 @@ def stamp_all(
 ) -> list[dict[str, Any]]:
     """Writes the entry's stamped manifests and gives the artifacts that pin them.
 
-    Other bytes may stand there: of a worker that died before its claim, with the catalog as it was then. What the pipeline
-    deploys is what this call pins, so ours go beside them, under a name of their content.
+    Other bytes may stand there: of a revision that stamps otherwise, whose worker died. What the pipeline deploys is what this
+    call pins, so ours go beside them, under a name of their content.
     """
     environment = step.environment
     new = [
