@@ -38,7 +38,7 @@ def play(
 ) -> tuple[Written, Failure | None]:
     """The fate, with what it was asked; and what did not hold."""
     kind, window = FLOWS[flow]
-    fate = Written(faults, backwards=backwards)
+    fate = Written(faults, backwards=backwards, gentle="doubles" in off)
     history = History(0, fate=fate, kind=kind, off=off)
     try:
         window(history, ticks)
@@ -85,14 +85,14 @@ def jobs_of(flow: str, off: frozenset[str], *, pairs: bool) -> list[Job]:
     jobs = []
     is_whole = FLOWS[flow][1] is whole
     for backwards in (False,) if is_whole else (False, True):
-        fate, _ = play(flow, {}, backwards=backwards)
+        fate, _ = play(flow, {}, off, backwards=backwards)
         jobs += [
             Job(flow, {index: kind}, backwards, False, off)
             for index, kinds in enumerate(fate.offered)
             for kind in kinds
         ]
     if pairs and not is_whole:
-        fate, _ = play(flow, {}, ticks=0)
+        fate, _ = play(flow, {}, off, ticks=0)
         jobs += [
             Job(flow, {index: kind}, False, True, off) for index, kinds in enumerate(fate.offered) for kind in kinds
         ]

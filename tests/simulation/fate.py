@@ -102,16 +102,21 @@ class Fate:
 class Written(Fate):
     """Faults by the number of their point, else nothing goes wrong; every latency is the same."""
 
-    def __init__(self, faults: Mapping[int, str], *, backwards: bool = False, stall: float = 130.0) -> None:
-        super().__init__(Random(0), CALM)
+    def __init__(
+        self, faults: Mapping[int, str], *, backwards: bool = False, stall: float = 130.0, gentle: bool = False
+    ) -> None:
+        super().__init__(Random(0), CALM, gentle=gentle)
         self._faults = faults
         self._backwards = backwards
-        self._stall = stall
+        self.stalls = stall
+        """Seconds of a stall; what arrives late does so after the half of it."""
         self.asked = 0
         self.offered: list[tuple[str, ...]] = []
         """By point: the faults that there could have been."""
 
     def before(self, *, effect: bool) -> str | None:
+        if effect and self.gentle:
+            return self._planned(BEFORE_GENTLE)
         return self._planned(BEFORE_EFFECT if effect else BEFORE)
 
     def after(self, *, create: bool) -> str | None:
@@ -141,4 +146,4 @@ class Written(Fate):
         return {"image": 3.0, "build": 5.0, "execution": 8.0}.get(kind, 1.0)
 
     def stall(self) -> float:
-        return self._stall
+        return self.stalls

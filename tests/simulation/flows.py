@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from tests.simulation.fate import Written
 from tests.simulation.history import PERIOD, History
 from tests.simulation.outside import Letter
 from tests.simulation.recorded import log_of, outcomes_of
@@ -189,6 +190,15 @@ def _silent_build(history: History, ticks: int) -> None:
     _rest(history)
 
 
+def _notices(history: History, ticks: int) -> None:
+    """A start is told of; what the receiver takes up late it takes up within the lease, when the rollout may have ended."""
+    history.outside.push(history.kind.refs[0])
+    until(history, lambda: told(history, "build", "SUCCESS"))
+    assert isinstance(history.fate, Written)
+    history.fate.stalls = 50.0
+    _window(history, "build", ticks)
+
+
 def whole(history: History, ticks: int) -> None:
     """From the push to the end of the day; in production with a second release that comes while the first one waits."""
     history.outside.push(history.kind.refs[0])
@@ -217,6 +227,7 @@ FLOWS: dict[str, tuple[Kind, Callable[[History, int], None]]] = {
     **{f"{name}, {SHORT_KINDS[1].name}": (SHORT_KINDS[1], MESSAGES[name]) for name in ("push", "build", "tick")},
     f"image, {SHORT_KINDS[2].name}": (SHORT_KINDS[2], _image),
     f"a retry, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _retry),
+    "notices of a start and an end": (next(kind for kind in SHORT_KINDS if kind.notify), _notices),
     f"a build that nobody tells of, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _silent_build),
     f"a tip that lags, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _lagging),
     f"build and image at once, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _race),
