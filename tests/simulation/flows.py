@@ -199,6 +199,12 @@ def _notices(history: History, ticks: int) -> None:
     _window(history, "build", ticks)
 
 
+def _silent_echo(history: History, ticks: int) -> None:
+    """Spinnaker tells of nothing: what came of a start whose answer was lost is known by asking alone."""
+    history.spinnaker.tell = lambda _execution: None
+    _build(history, ticks)
+
+
 def whole(history: History, ticks: int) -> None:
     """From the push to the end of the day; in production with a second release that comes while the first one waits."""
     history.outside.push(history.kind.refs[0])
@@ -228,6 +234,7 @@ FLOWS: dict[str, tuple[Kind, Callable[[History, int], None]]] = {
     f"image, {SHORT_KINDS[2].name}": (SHORT_KINDS[2], _image),
     f"a retry, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _retry),
     "notices of a start and an end": (next(kind for kind in SHORT_KINDS if kind.notify), _notices),
+    f"a build, with Echo silent, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _silent_echo),
     f"a build that nobody tells of, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _silent_build),
     f"a tip that lags, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _lagging),
     f"build and image at once, {SHORT_KINDS[0].name}": (SHORT_KINDS[0], _race),

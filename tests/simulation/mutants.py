@@ -85,13 +85,6 @@ MUTANTS = (
         old='    _attempt("the patrol", partial(patrol, world, moment, period))\n',
         new="",
     ),
-    Mutant(
-        name="two ticks in one period",
-        path=P + "tick.py",
-        old='    if lock is None:\n        return "another instance has this tick"',
-        new='    lock = lock or world.work.read(f"tick/{period}")\n    assert lock is not None',
-        off=("fence", "correlation", "search", "doubles"),
-    ),
     # claims
     Mutant(
         name="no claim",
