@@ -248,7 +248,10 @@ def due_now(history: "History") -> list[str]:
 def unheard(history: "History", calm: float) -> set[str]:
     """Started executions that have ended, and of which the ledger says nothing although the next look-up is past. `calm`: the
     second since which nothing goes wrong. A rollout that has its outcome waits for no spare run of it."""
-    timing, found = history.world.timing, set()
+    timing = history.world.timing
+    found: set[str] = set()
+    if history.scheduler.now - calm <= timing.look_every + 2 * timing.tick:
+        return found
     for application in history.kind.applications():
         for environment in history.kind.environments:
             bodies = facts(history, names.rollouts(application, environment))
