@@ -155,6 +155,42 @@ def test_a_proof_that_fails_takes_all_back(site: Site) -> None:
     assert serving(site) == {"00001"}
 
 
+def test_a_deployment_that_is_still_under_way_is_waited_for_before_traffic_goes_back(site: Site) -> None:
+    """It would take the traffic again when it ends: of an update whose answer was lost nobody knows how far it is."""
+    (function,) = [
+        each
+        for (api, name), each in site.google.state.resources.items()
+        if api == "cloudfunctions" and name.endswith("-on-push")
+    ]
+    run = deploying(site)
+
+    def smoke() -> str:
+        function["state"] = "DEPLOYING"
+        run.sleep = lambda _seconds: function.update(state="ACTIVE")
+        return "no"
+
+    with pytest.raises(NotWell):
+        run.run(smoke)
+    assert serving(site) == {"00001"}
+    assert function["state"] == "ACTIVE"
+    assert any("waiting" in line and "on-push" in line for line in site.told)
+
+
+def test_a_deployment_that_never_ends_is_said_not_to_be_back(site: Site) -> None:
+    (function,) = [
+        each
+        for (api, name), each in site.google.state.resources.items()
+        if api == "cloudfunctions" and name.endswith("-on-push")
+    ]
+
+    def smoke() -> str:
+        function["state"] = "DEPLOYING"
+        return "no"
+
+    with pytest.raises(NotWell, match=r"NOT back: downwind-on-push \(.* is still being deployed"):
+        deploying(site).run(smoke)
+
+
 def test_what_cannot_go_back_is_told_with_the_line_to_run(site: Site) -> None:
     site.google.state.faults.append(Fault("run", "PATCH", "on-push$", 403, 1, "PERMISSION_DENIED"))
     with pytest.raises(NotWell) as caught:

@@ -201,6 +201,7 @@ class Deploying:
                 continue
             write = switch(kind, resource, befores[resource.key])
             try:
+                self._settle(resource)
                 self.writer.cloud.send(write.request)
                 done.append(resource.name)
                 self._say(f"back      {resource.name}: {befores[resource.key]} answers again")
@@ -209,6 +210,17 @@ class Deploying:
                 self._say(f"NOT BACK  {resource.name}: {error}")
         text = f"back on the revision before: {', '.join(done) or 'none, since none was switched'}"
         return f"{text}; NOT back: {'; '.join(stuck)}" if stuck else text
+
+    def _settle(self, resource: Resource) -> None:
+        """A deployment that is still under way would take the traffic again when it ends."""
+        where = self.plan.kinds["function"].where(resource)
+        begun, pause = self.clock(), 1.0
+        while ((self.writer.cloud.read(where) or {}).get("state")) == "DEPLOYING":
+            if self.clock() - begun > PATIENCE:
+                raise TransientError(f"it is still being deployed after {PATIENCE:.0f} s")
+            self._say(f"waiting   {resource.name}: its deployment is still under way")
+            self.sleep(pause)
+            pause = min(pause * 1.6, 15)
 
     def _say(self, line: str) -> None:
         self.tell(f"{self.clock() - self._began:6.1f}s {line}")
