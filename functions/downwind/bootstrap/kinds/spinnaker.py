@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from downwind.bootstrap.kinds.base import Kind
+from downwind.bootstrap.kinds.storage import PutOnce
 from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Body, Request, Write
 from downwind.soundness.write_pipeline import comparable
@@ -67,20 +68,10 @@ class Pipelines(_AtGate):
         return Write(request=self._request(f"pipelines/{application}/{name}", "DELETE"))
 
 
-class Catalogs(Kind):
-    """Put in once; what people make of it stays, and it goes with its bucket."""
+class Catalogs(PutOnce):
+    """What people make of it stays, and it goes with its bucket."""
 
     patience = 300.0
-
-    def where(self, resource: Resource) -> Request:
-        name = resource.name.replace("/", "%2F")
-        return Request(api="storage", path=f"storage/v1/b/{resource.body['bucket']}/o/{name}")
-
-    def wanted(self, resource: Resource) -> Body:
-        return {}
-
-    def ours(self, resource: Resource, live: Body) -> bool:
-        return True
 
     def create(self, resource: Resource, live: Body | None) -> Write:
         request = Request(

@@ -39,8 +39,8 @@ class Buckets(Kind):
         )
 
 
-class Packages(Kind):
-    """The object is named by its digest: once it is there it is right."""
+class PutOnce(Kind):
+    """An object that is right once it is there, whoever put it there."""
 
     def where(self, resource: Resource) -> Request:
         name = resource.name.replace("/", "%2F")
@@ -51,6 +51,10 @@ class Packages(Kind):
 
     def ours(self, resource: Resource, live: Body) -> bool:
         return True
+
+
+class Packages(PutOnce):
+    """The object is named by its digest."""
 
     def create(self, resource: Resource, live: Body | None) -> Write:
         return Write(
