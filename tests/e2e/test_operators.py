@@ -23,7 +23,7 @@ NAME = "till"
 BAD = '  annotations: {local.downwind.dev/fail: "true"}\n  labels:'
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def till(downwind_world: DownwindWorld, tmp_path_factory: pytest.TempPathFactory) -> WorkingCopy:
     """The shop under another name, whose staging rolls back by itself."""
     folder = tmp_path_factory.mktemp("till") / NAME

@@ -22,9 +22,12 @@ BINDING = "sequence.downwind.dev"
 BINDINGS = "/-/kubernetes/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session")
 def canary(downwind_world: DownwindWorld, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The shop under another name, with one release."""
+    """The shop under another name, with one release.
+
+    Once for the world, as its push is: a runner that steals tests may come back to this module after another.
+    """
     folder = tmp_path_factory.mktemp("canary") / NAME
     shutil.copytree(SHOP, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in folder.rglob("*"):
@@ -37,7 +40,7 @@ def canary(downwind_world: DownwindWorld, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def verify(downwind_world: DownwindWorld) -> Callable[..., dict[tuple[str, str], str]]:
+def verify(downwind_world: DownwindWorld, canary: None) -> Callable[..., dict[tuple[str, str], str]]:
     """State by group and beginning of the check. `code` is the exit code that it must have."""
 
     def run(*arguments: str, code: int = 0) -> dict[tuple[str, str], str]:

@@ -194,10 +194,17 @@ class Lab:
         return self.until(execution_id, lambda found: found.status in FINISHED and found.ended is not None)
 
     def judged_at(self, execution_id: str) -> str:
-        """Waits for a judgment; the id of its stage."""
-        found = read_execution(self.until(execution_id, lambda found: found.judgment is not None)).judgment
-        assert found is not None
-        return found
+        """Waits for a judgment, whose task runs a moment after its stage; the id of the stage."""
+        waiting = threading.Event()
+        for _ in range(int(PATIENCE / 0.005)):
+            document = self.until(execution_id, lambda found: found.judgment is not None)
+            found = read_execution(document).judgment
+            stage = next(stage for stage in document["stages"] if stage["id"] == found)
+            if stage["tasks"] and stage["tasks"][-1]["status"] == "RUNNING":
+                assert found is not None
+                return found
+            waiting.wait(0.005)
+        raise AssertionError(json.dumps(document)[:3000])
 
     def judge(self, execution_id: str, word: str) -> None:
         stage = self.judged_at(execution_id)
