@@ -6,6 +6,7 @@ import sys
 
 from tests.simulation import exhaustive, runs
 from tests.simulation.fate import Written
+from tests.simulation.flows import FLOWS
 from tests.simulation.history import History
 from tests.simulation.run import Total, play_one, run, silence
 from tests.simulation.shop import SHORT_KINDS
@@ -43,6 +44,14 @@ def main() -> int:
     parser.add_argument("--exhaustive", action="store_true", help="every point times every fault, pairs and orders")
     parser.add_argument("--singles", action="store_true", help="with --exhaustive: without the pairs")
     parser.add_argument(
+        "--flow",
+        action="append",
+        default=[],
+        metavar="NAME",
+        choices=FLOWS,
+        help="with --exhaustive: this flow alone, without orders",
+    )
+    parser.add_argument(
         "--storm", action="store_true", help="10,000 copies of one message at once; 100,000 old ones again"
     )
     parser.add_argument(
@@ -57,7 +66,9 @@ def main() -> int:
         print(tell(verdict))
         return 1 if verdict.violations else 0
     if chosen.exhaustive:
-        return exhaustive.main(pairs=not chosen.singles, jobs=chosen.jobs, off=off, quiet=chosen.json)
+        return exhaustive.main(
+            pairs=not chosen.singles, jobs=chosen.jobs, off=off, quiet=chosen.json, chosen=tuple(chosen.flow)
+        )
     if chosen.storm:
         return storm()
 

@@ -16,7 +16,7 @@ from itertools import permutations
 from tests.simulation.fate import Written
 from tests.simulation.flows import FLOWS, SIXES, next_thing, tick, told, until, whole
 from tests.simulation.history import History
-from tests.simulation.run import silence
+from tests.simulation.run import silence, without_collector
 from tests.simulation.shop import SHORT_KINDS
 
 from downwind.reconcile import names
@@ -69,6 +69,7 @@ class Job:
     pairs: bool
     off: frozenset[str]
 
+    @without_collector()
     def run(self) -> tuple[int, list[Failure]]:
         silence()
         if not self.pairs:
@@ -126,12 +127,13 @@ def play_order(one: tuple[str, tuple[int, ...]], off: frozenset[str] = frozenset
     return Failure(f"{six}, order {order}", {}, violations) if violations else None
 
 
-def main(*, pairs: bool, jobs: int, off: frozenset[str], quiet: bool) -> int:
+def main(*, pairs: bool, jobs: int, off: frozenset[str], quiet: bool, chosen: tuple[str, ...] = ()) -> int:
+    """`chosen`: these flows alone, and no orders."""
     began = time.monotonic()
     counts: Counter[str] = Counter()
     failures: list[Failure] = []
     with ProcessPoolExecutor(jobs) as pool:
-        for flow in FLOWS:
+        for flow in chosen or FLOWS:
             todo = jobs_of(flow, off, pairs=pairs)
             for job, (runs, found) in zip(todo, pool.map(Job.run, todo, chunksize=4), strict=True):
                 counts["pairs" if job.pairs else "singles"] += runs
@@ -141,7 +143,7 @@ def main(*, pairs: bool, jobs: int, off: frozenset[str], quiet: bool) -> int:
                     f"{flow}: {counts['singles']} singles, {counts['pairs']} pairs, {len(failures)} failures so far",
                     flush=True,
                 )
-        everything = list(orders())
+        everything = [] if chosen else list(orders())
         failures += [each for each in pool.map(partial(play_order, off=off), everything, chunksize=20) if each]
     counts["orders"] = len(everything)
     if not quiet:

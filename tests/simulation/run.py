@@ -1,10 +1,12 @@
 """Many histories, one after another or on several cores, and what they came to."""
 
+import gc
 import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -65,6 +67,17 @@ def silence() -> None:
     logs.write = lambda *_arguments, **_named: None
 
 
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """A history is dropped whole: looking for its cycles again and again while it is played takes a fifth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@without_collector()
 def play(seeds: range, off: frozenset[str]) -> Played:
     silence()
     counts: Counter[str] = Counter()

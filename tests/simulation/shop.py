@@ -151,6 +151,7 @@ KINDS = (
 )
 
 SHORT_KINDS = tuple(replace(kind, environments=("staging",)) for kind in KINDS if not kind.second)
+BRIEF_KINDS = tuple(kind for kind in SHORT_KINDS if not (kind.judged or kind.acts_on_failure or kind.notify))
 
 
 def files() -> dict[str, bytes]:
