@@ -1,6 +1,6 @@
 """`scripts/mutants`: plants each fault into a copy of the package and lets the simulator look for it.
 
-First histories by the hundred, then every fault at every point of a message, then histories up to a limit; with all layers on,
+First a thousand histories, then every fault at every point of a message, then histories up to a limit; each with all layers on,
 and then without those behind which the fault hides.
 """
 
@@ -12,15 +12,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from tests.simulation.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "functions" / "downwind"
-FIRST = 200
+FIRST = 1000
 LIMIT = 5000
 
 
@@ -33,14 +35,14 @@ def plant(mutant: Mutant, folder: Path) -> None:
     path.write_text(text.replace(mutant.old, mutant.new))
 
 
-def look(off: frozenset[str], limit: int) -> str | None:
-    """What found it, in this very process: a seed, or a flow with its fault. None: nothing did."""
-    from tests.simulation import exhaustive, flows
-    from tests.simulation.run import run
+def first(off: frozenset[str], limit: int) -> str | None:
+    return _histories(0, min(FIRST, limit), off)
 
-    found = run(min(FIRST, limit), 0, off, stop_at_first=True)
-    if found.failed:
-        return f"seed {found.failed[0][0]}: {found.failed[0][1][0][0]}"
+
+def points(off: frozenset[str], limit: int) -> str | None:
+    del limit
+    from tests.simulation import exhaustive, flows
+
     for flow in flows.FLOWS:
         failure = exhaustive.play(flow, {}, off)[1]
         if failure is not None:
@@ -52,8 +54,23 @@ def look(off: frozenset[str], limit: int) -> str | None:
             failures = [] if job.backwards else job.run()[1]
             if failures:
                 return f"{flow} {failures[0].faults}: {failures[0].violations[0][0]}"
-    found = run(limit - FIRST, FIRST, off, stop_at_first=True) if limit > FIRST else found
-    return f"seed {found.failed[0][0]}: {found.failed[0][1][0][0]} (by volume)" if found.failed else None
+    return None
+
+
+def volume(off: frozenset[str], limit: int) -> str | None:
+    found = _histories(FIRST, limit, off)
+    return f"{found} (by volume)" if found else None
+
+
+STAGES: dict[str, Callable[[frozenset[str], int], str | None]] = {"first": first, "points": points, "volume": volume}
+"""What is tried, in this order, in this very process. Each gives what found the fault: a seed, or a flow with its fault."""
+
+
+def _histories(begin: int, end: int, off: frozenset[str]) -> str | None:
+    from tests.simulation.run import run
+
+    found = run(end - begin, begin, off, stop_at_first=True) if end > begin else None
+    return f"seed {found.failed[0][0]}: {found.failed[0][1][0][0]}" if found and found.failed else None
 
 
 def hunt(mutant: Mutant, limit: int) -> tuple[Mutant, str | None, str, float]:
@@ -61,8 +78,8 @@ def hunt(mutant: Mutant, limit: int) -> tuple[Mutant, str | None, str, float]:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         plant(mutant, Path(folder))
-        for off in dict.fromkeys(((), mutant.off)):
-            command = [sys.executable, "-m", "tests.simulation.hunt", "--inside", "--limit", str(limit)]
+        for stage, off in product(STAGES, dict.fromkeys(((), mutant.off))):
+            command = [sys.executable, "-m", "tests.simulation.hunt", "--inside", stage, "--limit", str(limit)]
             command += [part for layer in off for part in ("--layer-off", layer)]
             environment = {**os.environ, "PYTHONPATH": folder}
             done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -81,14 +98,14 @@ def main() -> int:
         "--limit", type=int, default=LIMIT, metavar="N", help=f"histories before one has survived ({LIMIT})"
     )
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (2)")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--inside", choices=STAGES, help=argparse.SUPPRESS)
     parser.add_argument("--layer-off", action="append", default=[], help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.inside:
         from tests.simulation.run import silence
 
         silence()
-        print(json.dumps({"found": look(frozenset(chosen.layer_off), chosen.limit)}))
+        print(json.dumps({"found": STAGES[chosen.inside](frozenset(chosen.layer_off), chosen.limit)}))
         return 0
     wanted = [each for each in MUTANTS if chosen.only in each.name]
     killed = volume = 0
