@@ -204,6 +204,12 @@ ABSENT = [
         plant=("reconcile", "secret/echo", SECRET),
     ),
     Absent(
+        says="who plans looks which versions a secret has; our accounts are told one, and may list or add none",
+        place="secret/.*|project/.*",
+        roles=r"roles/secretmanager\.(?!secretAccessor$).*",
+        plant=("deploy", "secret/gate-token", "roles/secretmanager.viewer"),
+    ),
+    Absent(
         says="dead letters are the tick's; nobody else pulls",
         place="subscription/dead-letters",
         but=only("tick"),

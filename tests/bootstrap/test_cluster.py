@@ -81,12 +81,14 @@ def test_the_secret_of_echo_is_copied_and_follows_a_new_version(make_site: MakeS
     state = site.google.state
     state.resources["secretmanager", f"{name}/2"] = {"name": f"{name}/2", "state": "ENABLED"}
     state.resources["secret-data", f"{name}/2"] = {"data": "bmV3"}
-    assert site.due() == ["change copy/receive"]
+    assert site.due() == ["change function/receive", "change copy/receive"]
     assert site.apply().failed == {}
     assert copied() == "new"
     assert site.due() == []
     state.resources["secretmanager", f"{name}/2"]["state"] = "DISABLED"
-    assert site.due() == ["change copy/receive"], "whoever takes a version back means the one before"
+    assert site.due() == ["change function/receive", "change copy/receive"], (
+        "whoever takes a version back means the one before"
+    )
     assert site.apply().failed == {}
     assert copied() == secret_text(state, f"{name}/1")
     assert site.due() == []

@@ -25,6 +25,7 @@ from downwind.bootstrap.kubernetes import ApiServer, locate
 from downwind.bootstrap.programs import HelmProgram, forwarded, kubeconfig
 from downwind.bootstrap.reach import GateReach, join, make_catalog_world
 from downwind.bootstrap.shell import script
+from downwind.bootstrap.write import NEWEST
 from downwind.errors import Misconfigured, Refused, TransientError
 from downwind.local.storage import StorageServer
 from downwind.perform import applications
@@ -290,11 +291,19 @@ def test_without_a_token_gates_user_is_made_and_everybody_signs_in_as_it(make_si
     found = site.gate.cluster.get("spinnaker", "Secret", "downwind-gate")
     assert found is not None
     assert b64decode(found["data"]["password"]).decode() == password
-    assert headers(site) == {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+    ours = {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+    assert headers(site) == ours
+    place = "projects/acme-delivery/secrets/downwind-gate/versions/2"
+    site.google.state.resources["secretmanager", place] = {"name": place, "state": "ENABLED"}
+    site.google.state.resources["secret-data", place] = {"data": b64encode(b"downwind:another").decode()}
+    assert headers(site) == ours, "until it is applied, Gate knows the version before"
+    assert {each.partition("/")[0] for each in site.due()} == {"change function", "change copy"}
     function = next(each for each in site.plan.resources if each.key == "function/on-tick")
     variables = function.body["serviceConfig"]["environmentVariables"]
     assert variables["DOWNWIND_GATE_SIGN_IN"] == "basic"
-    assert variables["DOWNWIND_GATE_SECRET"] == "downwind-gate"
+    assert variables["DOWNWIND_GATE_SECRET"] == f"downwind-gate/versions/{NEWEST}"
+    stored = site.google.state.resources["cloudfunctions", FUNCTION]["serviceConfig"]["environmentVariables"]
+    assert stored["DOWNWIND_GATE_SECRET"] == "downwind-gate/versions/1"
     assert "DOWNWIND_GATE_TOKEN_SECRET" not in variables
     read_settings({**variables, "K_SERVICE": "x"})
     command = next(each for each in site.plan.offline() if each.resource.kind == "release").writes[0].command

@@ -2,15 +2,15 @@
 it made can be read; so a run that ended anywhere is gone on with by another one."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from downwind.bootstrap.cloud import Cloud, Conflict, NotYet
 from downwind.bootstrap.gcloud import Writer
+from downwind.bootstrap.kinds.pins import read_versions
 from downwind.bootstrap.plan import Plan, Step
 from downwind.bootstrap.wanted import Resource
-from downwind.bootstrap.write import Request
 from downwind.errors import DownwindError, Misconfigured, Refused, TransientError
 
 ROUNDS = 8
@@ -167,18 +167,25 @@ class Applying:
         return True
 
     def _check_needs(self, resource: Resource) -> None:
-        """A secret that people put in has to hold something."""
-        if resource.needs is None:
+        """A secret that it is given by version has to hold something. Those that other steps are going to need are told with it:
+        whoever puts one in may put in the rest."""
+        lacks = self._empty(resource.needs)
+        if not lacks:
             return
-        secret = next(each for each in self._plan.resources if each.key == resource.needs)
-        path = f"v1/projects/{self._plan.values.project}/secrets/{secret.name}/versions"
-        found = self._writer.cloud.read(Request(api="secretmanager", path=path, query={"filter": "state:ENABLED"}))
-        if not (found or {}).get("versions"):
-            line = f"gcloud secrets versions add {secret.name} --data-file=- --project={self._plan.values.project}"
-            raise Refused(
-                f"{resource.key} needs secret {secret.name}, which is empty",
-                fix=f"put it in ({line}), then run apply again",
-            )
+        later = frozenset[str]().union(*(each.needs for each in self._plan.resources))
+        yours = [each.key for each in self._plan.resources if each.key in later and not each.generated]
+        project = self._plan.values.project
+        names = dict.fromkeys([*lacks, *self._empty(yours)])
+        lines = "; ".join(f"gcloud secrets versions add {name} --data-file=- --project={project}" for name in names)
+        raise Refused(
+            f"{resource.key} needs secret {lacks[0]}, which is empty", fix=f"put it in ({lines}), then run apply again"
+        )
+
+    def _empty(self, keys: Collection[str]) -> list[str]:
+        """Names of those secrets that hold nothing which is enabled."""
+        place = f"projects/{self._plan.values.project}/secrets"
+        names = [each.name for each in self._plan.resources if each.key in keys]
+        return [each for each in names if read_versions(self._writer.cloud, f"{place}/{each}").newest is None]
 
     def _pause(self, seconds: float) -> None:
         self._sleep(seconds)

@@ -9,11 +9,12 @@ from threading import Lock
 
 from downwind.bootstrap.cloud import Conflict
 from downwind.bootstrap.gcloud import Writer
-from downwind.bootstrap.kinds.compute import BEFORE, SOURCE
+from downwind.bootstrap.kinds.base import Kind
+from downwind.bootstrap.kinds.compute import BEFORE, SOURCE, Functions
 from downwind.bootstrap.plan import Plan
 from downwind.bootstrap.served import Headers, Served, as_ourselves, check, read, switch
 from downwind.bootstrap.wanted import Resource
-from downwind.bootstrap.write import Request
+from downwind.bootstrap.write import NEWEST, Request
 from downwind.errors import DownwindError, Refused, TransientError
 
 PATIENCE = 900.0
@@ -158,7 +159,7 @@ class Deploying:
 
     def _deploy(self, now: Served, before: str) -> None:
         kind = self.plan.kinds["function"]
-        request = kind.change(now.resource, now.live, [SOURCE]).request
+        request = changed(kind, now)
         labels = {**now.labels, **kind.wanted(now.resource)["labels"], BEFORE: before}
         request = replace(request, body={**request.body, "labels": labels})
         begun, pause = self.clock(), 1.0
@@ -226,13 +227,26 @@ class Deploying:
         self.tell(f"{self.clock() - self._began:6.1f}s {line}")
 
 
+def changed(kind: Kind, now: Served) -> Request:
+    """Another source and nothing else: the versions of secrets stay as they are, and so who deploys needs no right to look at
+    them. Refused where the function has to be given a secret for the first time."""
+    assert isinstance(kind, Functions)
+    resource = kind.kept(now.resource, now.live)
+    if NEWEST in str(resource.body):
+        raise Refused(
+            f"{now.resource.name} does not use a secret yet that infra/wanted gives it",
+            fix="downwind bootstrap plan, then apply",
+        )
+    return kind.change(resource, now.live, [SOURCE]).request
+
+
 def requests(deploying: Deploying) -> list[tuple[str, Request | None]]:
     """What a run would send, by function; None for one that has it already."""
     kind = deploying.plan.kinds["function"]
     return [
         (
             each.resource.name,
-            kind.change(each.resource, each.live, [SOURCE]).request if deploying.due(each) else None,
+            changed(kind, each) if deploying.due(each) else None,
         )
         for each in deploying.look()
     ]

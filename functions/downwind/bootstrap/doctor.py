@@ -28,6 +28,7 @@ RIGHTS: tuple[str, ...] = (
     "pubsub.topics.create",
     "cloudfunctions.functions.create",
     "secretmanager.secrets.create",
+    "secretmanager.versions.list",
     "artifactregistry.repositories.create",
     "cloudscheduler.jobs.create",
 )

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from downwind.bootstrap.cloud import Cloud, Conflict, Held, NotYet
-from downwind.bootstrap.write import Request, Write
-from downwind.errors import Misconfigured, Refused, TransientError, UnknownOutcome
+from downwind.bootstrap.write import NEWEST, Request, Write
+from downwind.errors import Misconfigured, PermanentError, Refused, TransientError, UnknownOutcome
 
 if TYPE_CHECKING:
     from downwind.bootstrap.programs import Helm
@@ -34,6 +34,8 @@ class Writer:
         self.helm = helm
 
     def do(self, write: Write) -> None:
+        if NEWEST in str(write.command) or NEWEST in str(write.request.body):
+            raise PermanentError("a secret's version that was not read is never written")
         if write.request.api == "helm":
             if self.helm is None or write.command is None:
                 raise Misconfigured("there is no Helm", fix="PATH=$(scripts/helm):$PATH")

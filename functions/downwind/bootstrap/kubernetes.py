@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from downwind.bootstrap.cloud import Cloud, Conflict, NotYet
-from downwind.bootstrap.kinds.objects import newest_version
+from downwind.bootstrap.kinds.pins import read_versions
 from downwind.bootstrap.values import Values
 from downwind.bootstrap.write import COPIED_AT_APPLY, PASSWORD_COPIED_AT_APPLY, Request
 from downwind.errors import Misconfigured, Refused, TransientError
@@ -166,9 +166,9 @@ def _client() -> tuple[Any, Any]:
 
 def _with_copy(cloud: Cloud, request: Request) -> Any:
     """The body with a secret's text, which nobody else sees, and with its version."""
-    versions = str(request.copies).rpartition("/")[0]
-    newest = newest_version(cloud, versions)
-    found = newest and cloud.read(Request(api="secretmanager", path=f"v1/{versions}/{newest}:access"))
+    secret = str(request.copies).partition("/versions/")[0]
+    newest = read_versions(cloud, secret).newest
+    found = newest and cloud.read(Request(api="secretmanager", path=f"v1/{secret}/versions/{newest}:access"))
     if not found:
         raise Refused(f"{request.copies} is not there", fix="put a text into the secret, then run apply again")
     version, text = found["name"].rpartition("/")[2], found["payload"]["data"]

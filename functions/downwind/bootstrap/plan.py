@@ -1,12 +1,13 @@
 """What is there against what is wanted: one step for each resource. Nothing is changed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from downwind.bootstrap.kinds import kinds
 from downwind.bootstrap.kinds.base import Kind
+from downwind.bootstrap.kinds.pins import lacking
 from downwind.bootstrap.values import Values
 from downwind.bootstrap.wanted import Resource, wanted
 from downwind.bootstrap.write import Body, Write
@@ -48,11 +49,11 @@ class Plan:
     def step(self, resource: Resource, answer: Body | None) -> Step:
         """`answer`: what Google said of it; None: it is not there."""
         kind = self.kinds[resource.kind]
+        resource = kind.settled(resource, answer)
         live = None if answer is None else kind.found(resource, answer)
         if live is None:
-            return Step(
-                resource=resource, action="create", why=_because(resource), writes=(kind.create(resource, answer),)
-            )
+            why = "; ".join([_because(resource), *self._empty(resource, answer)])
+            return Step(resource=resource, action="create", why=why, writes=(kind.create(resource, answer),))
         fields = kind.differs(resource, live)
         if not kind.overwrites and not kind.ours(resource, live) and resource.key not in self.adopted:
             real = [each for each in fields if not each.startswith(kind.marks)]
@@ -61,9 +62,10 @@ class Plan:
             waits = kind.waits and not _ready(kind, live)
             why = f"{kind.lacking(live)}; {resource.why}" if waits else resource.why
             return Step(resource=resource, action="keep", why=why, waits=waits)
+        said = ", ".join(kind.told(resource, live, fields))
         if any(each.split(".")[0] in kind.fixed for each in fields):
             gone = kind.delete(resource)
-            why = f"{', '.join(fields)} can't be changed; {resource.why}"
+            why = f"{said} can't be changed; {resource.why}"
             writes = (*((gone,) if gone else ()), kind.create(resource, None))
             return Step(resource=resource, action="replace", why=why, writes=writes, differs=tuple(fields))
         write = kind.change(resource, live, fields)
@@ -71,9 +73,17 @@ class Plan:
             return Step(
                 resource=resource, action="create", why=_because(resource), writes=(write,), differs=tuple(fields)
             )
-        why = f"{', '.join(fields)}; {resource.why}"
+        why = "; ".join([said, *self._empty(resource, answer), resource.why])
         writes = (*kind.before_change(resource, live), write)
         return Step(resource=resource, action="change", why=why, writes=writes, differs=tuple(fields))
+
+    def _empty(self, resource: Resource, answer: Body | None) -> Iterator[str]:
+        """Secrets that hold nothing yet, of those that it is given by version."""
+        for secret in self.resources:
+            number = lacking(answer, secret.name) if secret.key in resource.needs else None
+            if number is not None:
+                who = "apply makes it" if secret.generated else "you put it in; apply stops here and prints the line"
+                yield f"secret {secret.name} has no version {number} yet: {who}"
 
 
 def _ready(kind: Kind, live: Body) -> bool:

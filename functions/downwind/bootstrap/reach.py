@@ -9,6 +9,8 @@ from typing import Any
 
 from downwind.bootstrap.cloud import Cloud
 from downwind.bootstrap.gate import CatalogCalls, Gate, GateCalls
+from downwind.bootstrap.kinds.objects import COPY_OF, METADATA
+from downwind.bootstrap.kinds.pins import read_versions
 from downwind.bootstrap.kubernetes import KubernetesCalls, locate
 from downwind.bootstrap.programs import forwarded
 from downwind.bootstrap.values import Values
@@ -19,6 +21,8 @@ from downwind.ports import Trigger
 from downwind.settings import Settings
 
 RELEASE, SERVICE, PORT = "spinnaker", "spinnaker-gate", 8084
+COPY = "downwind-gate"
+"""The copy of Gate's password in the cluster (infra/wanted/copies.yaml)."""
 Way = Callable[[], contextlib.AbstractContextManager[str]]
 
 
@@ -98,7 +102,8 @@ class GateReach:
         """Of the Gate that we installed its own user: the one that functions are too, or, where they have a token, the one whose
         password only the cluster has. Else the configuration's token."""
         if self._values.gate_made:
-            return {"Authorization": f"Basic {b64encode(self._secret(f'{self._values.name}-gate')).decode()}"}
+            name = f"{self._values.name}-gate"
+            return {"Authorization": f"Basic {b64encode(self._secret(name, self._copied(name))).decode()}"}
         if self._installed:
             secret = self._cluster(f"api/v1/namespaces/{self._namespace}/secrets/{SERVICE}")
             if secret is not None:
@@ -109,9 +114,20 @@ class GateReach:
             return {}
         return {"Authorization": f"Bearer {self._secret(name).decode()}"}
 
-    def _secret(self, name: str) -> bytes:
-        path = f"v1/projects/{self._values.project}/secrets/{name}/versions/latest:access"
-        found = self._cloud.read(Request(api="secretmanager", path=path))
+    def _copied(self, name: str) -> str | None:
+        """The version that Gate was given: while a new one is there and not applied, Gate knows the one before."""
+        path = f"api/v1/namespaces/{self._namespace}/secrets/{COPY}"
+        found = self._cloud.read(Request(api="kubernetes", path=path, accept=METADATA))
+        copied = (((found or {}).get("metadata") or {}).get("annotations") or {}).get(COPY_OF, "")
+        secret, _, version = copied.partition("/versions/")
+        return version if secret == name and version else None
+
+    def _secret(self, name: str, version: str | None = None) -> bytes:
+        """Its newest version that is enabled, unless one is said."""
+        secret = f"projects/{self._values.project}/secrets/{name}"
+        number = version or read_versions(self._cloud, secret).newest
+        path = f"v1/{secret}/versions/{number}:access"
+        found = self._cloud.read(Request(api="secretmanager", path=path)) if number else None
         if found is None:
             raise Refused(f"secret {name} is empty, and Gate is called with it", fix="put Gate's token into it")
         return b64decode(found["payload"]["data"]).strip()

@@ -6,6 +6,7 @@ from typing import Any
 
 from downwind.bootstrap.config import reached
 from downwind.bootstrap.files import Files
+from downwind.bootstrap.write import NEWEST
 from downwind.errors import PermanentError
 from downwind.shipped import admission_policy, break_glass
 
@@ -163,6 +164,8 @@ class Values:
         if place == "self.url":
             return self.url(own)
         space, _, name = place.partition(".")
+        if space == "version":
+            return self._pin(name, used)
         if space in _KINDS or place in _NAMED:
             found = self.resource_name(space, name)
             if found is not None:
@@ -217,6 +220,14 @@ class Values:
             wanted = config["hear"]["spinnaker" if name == "echo" else "webhooks"]
             return f"{self.name}-{name}" if wanted else None
         return name
+
+    def _pin(self, name: str, used: set[str]) -> str | None:
+        """A secret and its newest version, as functions read it."""
+        secret = self._secret(name)
+        if secret is None:
+            return None
+        used.add(f"version/{name}")
+        return f"{secret}/versions/{NEWEST}"
 
     def url(self, function: str) -> str:
         """Cloud Run's address by project number, which is known before the service is there; Pub/Sub reaches it from inside."""

@@ -70,7 +70,8 @@ class Resource:
     shared: bool = False
     generated: bool | str = False
     """`pair`: a user with its password."""
-    needs: str | None = None
+    needs: frozenset[str] = frozenset()
+    """Keys of secrets that have to hold something first: it is given their newest version."""
 
     @property
     def id(self) -> str:
@@ -118,7 +119,8 @@ def _resource(kind: str, item: Mapping[str, Any], defaults: Mapping[str, Any], v
         body=body,
         grants=grants,
         after=frozenset(after),
-        **{flag: item[flag] for flag in ("data", "shared", "generated", "needs") if flag in item},
+        needs=frozenset(each.replace("version/", "secret/", 1) for each in used if each.startswith("version/")),
+        **{flag: item[flag] for flag in ("data", "shared", "generated") if flag in item},
     )
 
 
@@ -201,8 +203,8 @@ def _closed(resource: Resource, there: set[str], values: Values) -> Resource:
             }  # the pool of identities is made with the cluster
         if resource.id.startswith("project/"):
             after |= {key for key in there if key.startswith("role/")}
-    if resource.needs:
-        after |= {resource.needs, f"policy/{resource.needs}"} & there
+    for secret in resource.needs:
+        after |= {secret, f"policy/{secret}"} & there
     return Resource(
         **{
             name: getattr(resource, name)

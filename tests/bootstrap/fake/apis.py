@@ -125,9 +125,10 @@ def pubsub(state: State, method: str, path: str, _query: dict[str, str], body: A
 
 
 def secretmanager(state: State, method: str, path: str, query: dict[str, str], body: Any) -> Json:
-    if method == "GET" and query.get("filter") == "state:ENABLED":
+    if method == "GET" and path.endswith("/versions"):
         named = [(name, each) for (api, name), each in state.resources.items() if api == "secretmanager"]
-        found = [each for name, each in named if name.startswith(f"{path[4:]}/") and each["state"] == "ENABLED"]
+        states = {"ENABLED"} if query.get("filter") == "state:ENABLED" else {"ENABLED", "DISABLED", "DESTROYED"}
+        found = [each for name, each in named if name.startswith(f"{path[4:]}/") and each["state"] in states]
         return {"versions": found} if found else {}
     add = re.fullmatch(r"/v1/(projects/[^/]+/secrets/[^/:]+):addVersion", path)
     if add:

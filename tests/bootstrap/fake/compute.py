@@ -187,8 +187,8 @@ def cloudbuild(state: State, method: str, path: str, query: dict[str, str], body
             "serviceAccountEmail": "projects/p/serviceAccounts/1-compute@developer.gserviceaccount.com",
         }
     if method == "POST" and path.endswith("/connections"):
-        secret = body["githubConfig"]["authorizerCredential"]["oauthTokenSecretVersion"].split("/versions/")[0]
-        if not any(api == "secretmanager" and name.startswith(f"{secret}/versions/") for api, name in state.resources):
+        version = body["githubConfig"]["authorizerCredential"]["oauthTokenSecretVersion"]
+        if state.resources.get(("secretmanager", version), {}).get("state") != "ENABLED":
             raise Answer(400, "INVALID_ARGUMENT", "could not access the secret version")
         return None
     if method == "POST" and path.endswith("/triggers"):

@@ -53,6 +53,14 @@ class Kind:
         """What is there, as `wanted` spells it; None: not there, whatever was answered."""
         return answer
 
+    def settled(self, resource: Resource, answer: Body | None) -> Resource:
+        """What is wanted, once it is known what was read: `answer` as of `read`, None where nothing is known."""
+        return resource
+
+    def told(self, resource: Resource, live: Body, fields: Sequence[str]) -> list[str]:
+        """What differs, for people: `fields` in words."""
+        return list(fields)
+
     def wanted(self, resource: Resource) -> Body:
         """The body with the mark of whose it is."""
         if self.labels is None:

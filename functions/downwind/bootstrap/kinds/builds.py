@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from downwind.bootstrap.kinds.base import Kind, pairs, tops
+from downwind.bootstrap.kinds.pins import Pinned
 from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Body, Request, Write
 from downwind.errors import Refused
 
 
-class Connections(Kind):
+class Connections(Pinned):
     """By REST: gcloud has no flag for annotations, by which `destroy` knows what is ours."""
 
     labels = "annotations"

@@ -5,6 +5,7 @@ from typing import Any
 
 from downwind.bootstrap.kinds.base import Kind, pairs, tops
 from downwind.bootstrap.kinds.network import short
+from downwind.bootstrap.kinds.pins import Pinned
 from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Body, Request, Write
 from downwind.errors import Refused
@@ -114,7 +115,7 @@ class Clusters(Kind):
         )
 
 
-class Functions(Kind):
+class Functions(Pinned):
     """The digest of the source stands in a label: gcloud uploads and builds anew each time, so what is equal is left alone. What
     the service says of the source is not compared: Cloud Functions copies it into a bucket of its own."""
 
@@ -129,7 +130,7 @@ class Functions(Kind):
         labels = {"downwind": self.values.name, SOURCE: self.values.package[:40]}
         return {**resource.body, "labels": labels}
 
-    def found(self, resource: Resource, answer: Body) -> Body:
+    def spelled(self, resource: Resource, answer: Body) -> Body:
         """Networks as we spell them: the service may answer with whole names."""
         wanted = resource.body["serviceConfig"].get("directVpcNetworkInterface", ())
         service = answer.get("serviceConfig") or {}

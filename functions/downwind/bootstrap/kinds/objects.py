@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from downwind.bootstrap.kinds.base import Kind
+from downwind.bootstrap.kinds.pins import read_versions
 from downwind.bootstrap.wanted import Resource, merged
 from downwind.bootstrap.write import COPIED_AT_APPLY, PASSWORD_COPIED_AT_APPLY, Body, Request, Write, differences
 from downwind.soundness.admission import plain
@@ -104,7 +105,7 @@ class Copies(Objects):
         live = cloud.read(self.request(resource, accept=METADATA))
         if live is None:
             return None
-        return {**live, "newest": newest_version(cloud, f"{self.project}/secrets/{resource.body['copyOf']}/versions")}
+        return {**live, "newest": read_versions(cloud, f"{self.project}/secrets/{resource.body['copyOf']}").newest}
 
     def wanted(self, resource: Resource) -> Body:
         body = {key: value for key, value in resource.body.items() if key not in {"copyOf", "key", "password"}}
@@ -120,7 +121,8 @@ class Copies(Objects):
         found = [] if self.ours(resource, live) else list(self.marks)
         standing = (metadata.get("annotations") or {}).get(COPY_OF)
         wanted = f"{resource.body['copyOf']}/versions/{live['newest']}"
-        return found if live["newest"] is None or standing == wanted else [*found, f"metadata.annotations.{COPY_OF}"]
+        # Where none is enabled, one is going to be made first: it waits for that.
+        return found if standing == wanted else [*found, f"metadata.annotations.{COPY_OF}"]
 
     def change(self, resource: Resource, live: Body, fields: Sequence[str]) -> Write:
         return self._applied(resource, force=True)
@@ -130,9 +132,3 @@ class Copies(Objects):
         copies = f"{self.project}/secrets/{resource.body['copyOf']}/versions/latest"
         body = self.wanted(resource)
         return Write(request=self.request(resource, "PATCH", query=query, body=body, copies=copies))
-
-
-def newest_version(cloud: "Cloud", versions: str) -> int | None:
-    """Of those of a secret that may be read: `latest` means the one that was made last, even one that is disabled."""
-    found = cloud.read(Request(api="secretmanager", path=f"v1/{versions}", query={"filter": "state:ENABLED"})) or {}
-    return max((int(each["name"].rpartition("/")[2]) for each in found.get("versions", ())), default=None)
