@@ -17,6 +17,10 @@ PARALLEL = 8
 _OVERRIDE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_"
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _TRIES = 5
+OPERATION = 900.0
+"""Seconds within which a long-running operation has to be over, where nothing else is known of it."""
+OPERATIONS: Mapping[str, float] = {"cloudfunctions": 2400.0}
+"""By API: a function is built and its revision has to come up; gcloud itself waits for 33 minutes."""
 _DISABLED = ("SERVICE_DISABLED", "has not been used in project")
 _NOT_THERE = ("does not exist", "resourceNotReady")
 _HELD = ("resourceInUseByAnotherResource", "RESOURCE_IN_USE_BY_ANOTHER_RESOURCE", "is already being used by")
@@ -114,22 +118,31 @@ class Cloud:
     def _done(self, request: Request, answer: Any) -> Any:
         """Waits for a long-running operation, by asking. GKE's are waited for by reading the cluster."""
         version = request.path.split("/", 1)[0]
-        pause = 0.2
+        pause, waited = 0.2, 0.0
         while isinstance(answer, Mapping) and answer.get("kind") == "compute#operation" and answer["status"] != "DONE":
-            self._sleep(pause)
+            waited += self._pause(request, answer, pause, waited)
             pause = min(pause * 1.6, 5)
             place = str(answer["selfLink"]).partition("/projects/")[2]
             answer = self._answered(Request(api=request.api, path=f"compute/v1/projects/{place}"))
         while isinstance(answer, Mapping) and "operations/" in str(answer.get("name")) and not answer.get("done"):
             if request.api == "container":
                 break
-            self._sleep(pause)
+            waited += self._pause(request, answer, pause, waited)
             pause = min(pause * 1.6, 5)
             answer = self._answered(Request(api=request.api, path=f"{version}/{answer['name']}"))
         if isinstance(answer, Mapping) and answer.get("error"):
             text = f"{request.path}: {answer['error'].get('message', answer['error'])}"[:500]
             raise Held(text) if any(each in text for each in _HELD) else Refused(text)
         return answer
+
+    def _pause(self, request: Request, operation: Mapping[str, Any], seconds: float, waited: float) -> float:
+        """`waited`: for it until now. TransientError when that is long enough: it may end well all the same."""
+        limit = OPERATIONS.get(request.api, OPERATION)
+        if waited > limit:
+            what = f"{request.method} {request.path}: operation {operation['name']} is not over after {limit:.0f} s"
+            raise TransientError(f"{what}; it goes on without us: run the same command again, which looks first")
+        self._sleep(seconds)
+        return seconds
 
     def _call(self, request: Request) -> tuple[int, Any]:
         from google.auth.exceptions import GoogleAuthError

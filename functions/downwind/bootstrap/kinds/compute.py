@@ -20,7 +20,9 @@ class Clusters(Kind):
     labels = "resourceLabels"
     fixed = frozenset({"autopilot", "workloadIdentityConfig", "networkConfig", "network", "subnetwork"})
     ignored = frozenset({"nodePools", "ipAllocationPolicy", "loggingConfig", "monitoringConfig"})
-    patience = 1800.0
+    patience = (
+        3600.0  # as long as gcloud itself waits: most take ten minutes, a region that is short of machines more than 30
+    )
     waits = True
 
     @property
