@@ -8,6 +8,8 @@ from tests.bootstrap.conftest import make_plan
 from tests.bootstrap.site import MakeSite
 from tests.bootstrap.test_config import problems
 
+from downwind.bootstrap.apply import Applying, steps_now
+from downwind.bootstrap.gcloud import Writer
 from downwind.bootstrap.plan import Plan
 
 REGION = "projects/acme-delivery/regions/europe-west1"
@@ -115,6 +117,21 @@ def test_access_switched_off_and_a_lost_nat_are_put_right_and_others_nats_stay(m
     assert site.apply().failed == {}
     assert [each["name"] for each in router["nats"]] == ["theirs", "downwind-nat"]
     assert site.due() == []
+
+
+def test_an_entry_that_somebody_adds_between_the_plan_and_the_write_stays(make_site: MakeSite) -> None:
+    site = make_site("standard", applied=True)
+    router = site.google.state.resources["compute", f"{REGION}/routers/downwind-out"]
+    router["nats"][0]["natIpAllocateOption"] = "MANUAL_ONLY"
+    cloud = site.cloud()
+    steps = steps_now(site.plan, cloud)
+    router["nats"].append({"name": "theirs"})
+    outcome = Applying(site.plan, Writer(cloud, None), site.told.append, sleep=lambda _: None).run(steps)
+    assert (outcome.done, outcome.failed) == (["nat/nat"], {})
+    assert {each["name"]: each.get("natIpAllocateOption") for each in router["nats"]} == {
+        "theirs": None,
+        "downwind-nat": "AUTO_ONLY",
+    }
 
 
 def test_a_cluster_on_another_network_is_not_made_anew_without_a_word(make_site: MakeSite) -> None:

@@ -140,7 +140,8 @@ class Nats(Placed):
         return Write(request=self._all(resource, live["others"]))
 
     def _all(self, resource: Resource, others: Sequence[Any]) -> Request:
-        """The router's list of entries is written whole."""
+        """The router's list of entries is written whole, and the API has nothing to hold it against: a router has no fingerprint
+        (decision 90). So it is written right after it was read, and an entry that was there then stays."""
         nats = [*others, {"name": resource.name, **self.wanted(resource)}]
         path = f"{self.parent}/{resource.body['router']}"
         return Request(api="compute", method="PATCH", path=path, body={"nats": nats})
