@@ -1,8 +1,9 @@
 """What is in the cluster and in Spinnaker: made, put right, waited for, taken away; and what others own stays. On our own cluster
 store and local Gate, with Helm's twin."""
 
+import gzip
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +15,10 @@ from tests.bootstrap.site import Killed, MakeSite, Site
 from downwind.bootstrap.apply import steps_now
 from downwind.bootstrap.destroy import steps_back
 from downwind.bootstrap.kinds.objects import INSTALLATION
-from downwind.bootstrap.kinds.releases import DEAD, Releases
+from downwind.bootstrap.kinds.releases import DEAD, LIMIT, Releases
 from downwind.bootstrap.plan import Step
 from downwind.bootstrap.wanted import IN_CLUSTER
+from downwind.errors import Refused
 
 POLICY = "ValidatingAdmissionPolicy"
 GUARD = "sequence.downwind.dev"
@@ -175,6 +177,39 @@ def test_a_killed_helm_is_waited_for_and_then_taken_for_dead(
     assert (dead.writes[0].request.method, dead.writes[1].command and dead.writes[1].command[0]) == ("DELETE", "helm")
     assert site.apply().failed == {}
     assert site.due() == []
+
+
+def test_a_helm_of_ours_that_still_lives_is_not_taken_for_dead() -> None:
+    assert DEAD > LIMIT
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("!", "Error"),
+        (b64encode(b"not packed").decode(), "error"),
+        (b64encode(gzip.compress(b"{}")[:-9]).decode(), "ValueError"),
+        (b64encode(gzip.compress(b"[1]")).decode(), "TypeError"),
+        (b64encode(gzip.compress(b"{")).decode(), "JSONDecodeError"),
+        (b64encode(gzip.compress(b" " * (65 << 20))).decode(), "ValueError"),
+    ],
+    ids=["no base64", "not packed", "cut off", "no mapping", "no JSON", "too large"],
+)
+def test_a_record_of_helms_that_cannot_be_read_is_named_with_the_fix(make_site: MakeSite, data: str, said: str) -> None:
+    site = make_site("standard", applied=True)
+    found: Any = next(
+        each
+        for each in site.gate.cluster.list("spinnaker", "Secret")
+        if "owner" in (each["metadata"].get("labels") or {})
+    )
+    found["data"]["release"] = b64encode(data.encode()).decode()
+    site.gate.cluster.apply(found)
+    with pytest.raises(Refused) as caught:
+        step_of(site, "release/spinnaker")
+    name = found["metadata"]["name"]
+    assert f"secret spinnaker/{name} is not what Helm writes: " in str(caught.value)
+    assert said in str(caught.value)
+    assert str(caught.value.fix).startswith(f"kubectl --namespace=spinnaker delete secret {name}")
 
 
 def test_it_waits_until_every_deployment_is_available_and_says_for_which(make_site: MakeSite) -> None:

@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from downwind.bootstrap.cloud import Cloud, Conflict
-from downwind.bootstrap.kinds.releases import CHART
+from downwind.bootstrap.kinds.releases import CHART, LIMIT
 from downwind.bootstrap.kubernetes import locate, token_of
 from downwind.bootstrap.values import Values
 from downwind.errors import Misconfigured, Refused, TransientError, UnknownOutcome
 from downwind.shipped import shipped
 
-LIMIT = 400.0
-"""Seconds for one run of Helm, which waits for hooks only and gives up after five minutes."""
 _FORWARDING = re.compile(r"Forwarding from (127\.0\.0\.1:\d+) ->")
 _INSTALL = "install it, or put the pinned one on the path: PATH=$(scripts/helm):$PATH"
 

@@ -2,9 +2,9 @@
 gzip, JSON), so what somebody upgraded by hand is seen: https://helm.sh/docs/topics/advanced, storage backends."""
 
 import base64
-import gzip
 import json
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from downwind.bootstrap.kinds.base import Kind
 from downwind.bootstrap.wanted import Resource, merged
 from downwind.bootstrap.write import Body, Request, Write
+from downwind.errors import Refused
 from downwind.shipped import shipped
 from downwind.soundness.finding import differences
 
@@ -21,9 +22,14 @@ if TYPE_CHECKING:
 
 CHART = "infra/charts/spinnaker"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-DEAD = 300.0
-"""Seconds after which a pending release is taken for one whose Helm was killed: Helm gives up after five minutes."""
+LIMIT = 400.0
+"""Seconds for one run of Helm, which waits for hooks only and gives up after five minutes; then it is killed (programs.py)."""
+DEAD = LIMIT + 80
+"""Seconds after which a pending release is taken for one whose Helm is gone: a run of ours may live as long as LIMIT, and the
+clock of the API server, which says when the record was made, may be another one than ours."""
 _SHOWN = 4
+_MOST = 64 << 20
+"""Bytes of a record, unpacked; packed it is 1 MiB at most."""
 
 
 class Releases(Kind):
@@ -62,7 +68,7 @@ class Releases(Kind):
             "labels": newest["labels"],
             "secret": newest["name"],
             "made": datetime.fromisoformat(newest["creationTimestamp"]).timestamp(),
-            "record": _record(secret) if secret else {},
+            "record": _record(secret, f"{resource.body['namespace']}/{newest['name']}") if secret else {},
             "workloads": workloads,
         }
 
@@ -148,9 +154,22 @@ class Releases(Kind):
         )
 
 
-def _record(secret: Body) -> dict[str, Any]:
-    packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
-    found: dict[str, Any] = json.loads(gzip.decompress(packed))
+def _record(secret: Body, name: str) -> dict[str, Any]:
+    try:
+        packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
+        unpacking = zlib.decompressobj(31)
+        text = unpacking.decompress(packed, _MOST)
+        if not unpacking.eof:
+            raise ValueError("too large, or cut off")
+        found = json.loads(text)
+        if not isinstance(found, dict):
+            raise TypeError("no mapping")
+    except (LookupError, TypeError, ValueError, zlib.error, RecursionError) as error:
+        namespace, _, own = name.partition("/")
+        raise Refused(
+            f"secret {name} is not what Helm writes: {type(error).__name__}",
+            fix=f"kubectl --namespace={namespace} delete secret {own}: Helm then goes on from the record before it; keep a copy",
+        ) from error
     return found
 
 
