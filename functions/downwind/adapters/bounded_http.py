@@ -58,7 +58,7 @@ class BoundedHttp:
                 if answer.status in {408, 425, 429} or answer.status >= 500:
                     raise TransientError(f"{urlsplit(url).hostname} answered {answer.status}")
                 return answer
-            url, query = urljoin(url, answer.headers.get("location", "")), None
+            url, query = _led_to(url, answer.headers.get("location", ""), first), None
         raise TransientError(f"{first} redirects without end")
 
     def _once(
@@ -85,6 +85,18 @@ class BoundedHttp:
             raise
         except (requests.RequestException, HTTPError, OSError) as error:
             raise TransientError(f"{host} did not answer: {type(error).__name__}") from error
+        except ValueError as error:  # requests reads Location even where it is told not to follow it
+            raise TransientError(f"{host} redirects to what is no address") from error
+
+
+def _led_to(url: str, location: str, first: str) -> str:
+    """An absolute address, host and port of which can be read."""
+    try:
+        found = urljoin(url, location)
+        _ = urlsplit(found).port
+    except ValueError as error:
+        raise TransientError(f"{first} redirects to what is no address") from error
+    return found
 
 
 def left(deadline: float, host: str) -> float:
