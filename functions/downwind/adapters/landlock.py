@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+from downwind.adapters.asked import Asked
 from downwind.errors import TransientError
 
 T = TypeVar("T")
@@ -33,9 +34,7 @@ _TCP = 0b11
 _SCOPES = 0b11
 
 
-@cache
-def version() -> int:
-    """The interface's version on this machine; 0: there is none, or this process may not use it."""
+def _version() -> int:
     if not sys.platform.startswith("linux"):
         return 0
     found = _call(_CREATE_RULESET, None, 0, _VERSION)
@@ -46,6 +45,10 @@ def version() -> int:
     except (OSError, TransientError):
         return 0
     return found
+
+
+version = Asked(_version)
+"""The interface's version on this machine; 0: there is none, or this process may not use it."""
 
 
 def confined(start: Callable[[], T], allowed: Iterable[tuple[Path, int]], abi: int = 0) -> T:

@@ -22,6 +22,7 @@ from functools import cache
 from pathlib import Path
 
 from downwind.adapters import landlock
+from downwind.adapters.asked import Asked
 from downwind.errors import Refused, TransientError
 
 _UNSHARE = ("--user", "--net", "--ipc", "--uts", "--")
@@ -46,9 +47,7 @@ class RunLimits:
 RUN_LIMITS = RunLimits()
 
 
-@cache
-def isolation() -> tuple[str, ...]:
-    """The command that takes the network away; empty where this machine has none that works."""
+def _isolation() -> tuple[str, ...]:
     unshare = shutil.which("unshare") if sys.platform == "linux" else None
     if unshare is None:
         return ()
@@ -58,6 +57,10 @@ def isolation() -> tuple[str, ...]:
     except (OSError, subprocess.TimeoutExpired):
         return ()
     return command if done.returncode == 0 else ()
+
+
+isolation = Asked(_isolation)
+"""The command that takes the network away; empty where this machine has none that works."""
 
 
 def walls() -> tuple[str, ...]:
@@ -71,7 +74,8 @@ def run(name: str, command: Sequence[str], folder: Path, home: Path, limits: Run
     Refused: it failed (with the end of what it said, cleaned), printed too much, or used up its processor time or memory.
     TransientError: the machine was too slow, or has no room.
     """
-    full = [*isolation(), *command]
+    network = isolation()
+    full = [*network, *command]
     environment = {"HOME": str(home), "TMPDIR": str(home), "PATH": str(home), "TZ": "UTC", **_go(limits)}
 
     def start() -> "subprocess.Popen[bytes]":
@@ -84,7 +88,7 @@ def run(name: str, command: Sequence[str], folder: Path, home: Path, limits: Run
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        _limit(process.pid, limits)
+        _limit(process.pid, limits, alone=bool(network))
         return process
 
     try:
@@ -134,7 +138,7 @@ def _go(limits: RunLimits) -> dict[str, str]:
     return {"GOMAXPROCS": "2", "GOGC": "400", "GOMEMLIMIT": str(limits.memory // 2)}
 
 
-def _limit(pid: int, limits: RunLimits) -> None:
+def _limit(pid: int, limits: RunLimits, *, alone: bool) -> None:
     """From outside and right after the start: a hook between fork and exec could hang a process with threads."""
     if not hasattr(resource, "prlimit"):
         return
@@ -145,7 +149,7 @@ def _limit(pid: int, limits: RunLimits) -> None:
         resource.RLIMIT_NOFILE: limits.files,
         resource.RLIMIT_CORE: 0,
     }
-    if isolation():  # elsewhere it would count this user's other processes, too
+    if alone:  # elsewhere it would count this user's other processes, too
         wanted[resource.RLIMIT_NPROC] = limits.processes
     for what, value in wanted.items():
         with contextlib.suppress(ProcessLookupError, PermissionError):

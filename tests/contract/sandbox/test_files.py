@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from downwind.adapters import landlock
-from downwind.adapters.sandbox import run, walls
+from downwind.adapters.asked import Asked
+from downwind.adapters.sandbox import isolation, run, walls
 from downwind.errors import Refused
 
 landlocked = pytest.mark.skipif("files" not in walls(), reason="NOT TESTED: this kernel has no Landlock")
@@ -85,3 +86,23 @@ def test_an_error_of_what_is_started_comes_out() -> None:
 
     with pytest.raises(ValueError, match="no"):
         landlock.confined(fails, [])
+
+
+def test_a_wall_that_could_not_be_put_up_once_is_asked_for_again() -> None:
+    """For want of a process, or of time: that passes. What was found to hold is not asked for again."""
+    now, answers = [0.0], [(), (), ("unshare",), ()]
+    asked = Asked(lambda: answers.pop(0), again=60, clock=lambda: now[0])
+    assert asked() == ()
+    now[0] = 59
+    assert (asked(), len(answers)) == ((), 3)
+    now[0] = 60
+    assert (asked(), len(answers)) == ((), 2)
+    now[0] = 120
+    assert asked() == ("unshare",)
+    now[0] = 1e6
+    assert (asked(), len(answers)) == (("unshare",), 1)
+
+
+def test_the_walls_of_this_machine_are_asked_for_so() -> None:
+    assert isinstance(isolation, Asked)
+    assert isinstance(landlock.version, Asked)
