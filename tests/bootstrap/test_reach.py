@@ -221,6 +221,37 @@ def test_a_way_that_does_not_open_is_told(make_site: MakeSite, tmp_path: Path, m
         pass
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [("exec sleep 60", "it said: nothing"), ("echo 'W1130 a warning'; exec sleep 60", "it said: W1130 a warning")],
+)
+def test_a_kubectl_that_opens_no_way_is_not_waited_for_without_end(
+    make_site: MakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, said: str
+) -> None:
+    site = make_site("standard", applied=True)
+    environment = site.environment | program(tmp_path, "kubectl", body)
+    monkeypatch.setenv("PATH", environment["PATH"])
+    with (
+        pytest.raises(TransientError, match=f"opened no way to spinnaker-gate in 0.5 s; {said}"),
+        forwarded(site.plan.values, site.cloud(), environment, "spinnaker-gate", 8084, opens=0.5),
+    ):
+        pass
+
+
+def test_a_warning_before_the_way_is_passed_over_and_a_kubectl_that_will_not_end_is_killed(
+    make_site: MakeSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make_site("standard", applied=True)
+    body = f"echo $$ > {tmp_path}/pid; trap '' TERM; echo 'W1130 a warning'\n"
+    body += 'echo "Forwarding from 127.0.0.1:4321 -> 8084"\nwhile true; do sleep 0.05; done'
+    environment = site.environment | program(tmp_path, "kubectl", body)
+    monkeypatch.setenv("PATH", environment["PATH"])
+    with forwarded(site.plan.values, site.cloud(), environment, "spinnaker-gate", 8084, ends=0.3) as address:
+        assert address == "http://127.0.0.1:4321"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
 def test_a_gate_with_another_address_from_here_is_told_how_to_name_it(make_site: MakeSite) -> None:
     site = make_site("smallest")
     spinnaker = {**make_plan("existing").values.config["spinnaker"], "gate": "http://127.0.0.1:9"}

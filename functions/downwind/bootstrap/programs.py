@@ -8,8 +8,10 @@ import re
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import IO, Protocol
 
 from downwind.bootstrap.cloud import Cloud, Conflict
@@ -19,6 +21,7 @@ from downwind.bootstrap.values import Values
 from downwind.errors import Misconfigured, Refused, TransientError, UnknownOutcome
 from downwind.shipped import shipped
 
+_MOST = 4096
 _FORWARDING = re.compile(r"Forwarding from (127\.0\.0\.1:\d+) ->")
 _INSTALL = "install it, or put the pinned one on the path: PATH=$(scripts/helm):$PATH"
 
@@ -94,8 +97,18 @@ def _reason(command: Sequence[str], errors: str) -> Exception:
 
 
 @contextlib.contextmanager
-def forwarded(values: Values, cloud: Cloud, environment: Mapping[str, str], service: str, port: int) -> Iterator[str]:
-    """A way to a service of Spinnaker's namespace for as long as the block is: `kubectl port-forward`; gives its address here."""
+def forwarded(
+    values: Values,
+    cloud: Cloud,
+    environment: Mapping[str, str],
+    service: str,
+    port: int,
+    *,
+    opens: float = 60,
+    ends: float = 10,
+) -> Iterator[str]:
+    """A way to a service of Spinnaker's namespace for as long as the block is: `kubectl port-forward`; gives its address here.
+    `opens`: seconds until there has to be one (kubectl's sign-in may ask somebody first); `ends`: until kubectl is killed."""
     with kubeconfig(values, cloud, environment) as variables:
         line = ("kubectl", f"--context={values.context}", f"--namespace={values.config['spinnaker']['namespace']}")
         try:
@@ -110,24 +123,50 @@ def forwarded(values: Values, cloud: Cloud, environment: Mapping[str, str], serv
         except OSError as error:
             fix = "install it, or reach Gate yourself and say where: --gate URL"
             raise Misconfigured(f"kubectl cannot be started: {error.strerror}", fix=fix) from error
-        reader = threading.Thread(target=_read_away, args=(process.stdout,), name="kubectl", daemon=True)
+        told: SimpleQueue[str] = SimpleQueue()
+        reader = threading.Thread(target=_read, args=(process.stdout, told), name="kubectl", daemon=True)
+        reader.start()
         try:
-            said = process.stdout.readline() if process.stdout else ""
-            found = _FORWARDING.match(said)
-            if found is None:
-                raise TransientError(f"kubectl port-forward gave no way to {service}: {said.strip()[:300]}")
-            reader.start()
-            yield f"http://{found[1]}"
+            yield f"http://{_opened(told, service, opens)}"
         finally:
-            process.terminate()
-            process.wait(10)
-            if reader.ident is not None:
-                reader.join()
-            if process.stdout:
+            _end(process, ends)
+            reader.join(ends)  # a program that kubectl started may hold its output open
+            if process.stdout and not reader.is_alive():
                 process.stdout.close()
 
 
-def _read_away(lines: IO[str] | None) -> None:
-    """It says a line for each connection, and stops when nobody reads them."""
-    for _ in lines or ():
-        pass
+def _read(lines: IO[str] | None, told: SimpleQueue[str]) -> None:
+    """Its lines until the way is open; an empty one at the end. Then it says a line for each connection, and would stop if nobody
+    read them."""
+    opened = False
+    for line in lines or ():
+        if not opened:
+            told.put(line)
+        opened = opened or bool(_FORWARDING.match(line))
+    told.put("")
+
+
+def _opened(told: SimpleQueue[str], service: str, seconds: float) -> str:
+    """Host and port here. TransientError with what it said instead."""
+    until, said = time.monotonic() + seconds, ""
+    while True:
+        try:
+            line = told.get(timeout=max(0.0, until - time.monotonic()))
+        except Empty:
+            what = f"kubectl port-forward opened no way to {service} in {seconds:g} s"
+            raise TransientError(f"{what}; it said: {' '.join(said.split())[:300] or 'nothing'}") from None
+        found = _FORWARDING.match(line)
+        if found is not None:
+            return found[1]
+        if not line:
+            raise TransientError(f"kubectl port-forward gave no way to {service}: {' '.join(said.split())[:300]}")
+        said = f"{said}{line}"[-_MOST:]
+
+
+def _end(process: "subprocess.Popen[str]", seconds: float) -> None:
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:  # it hangs in a call of a system's, or takes no notice
+        process.kill()
+        process.wait()
