@@ -2,6 +2,7 @@
 that ends after any of its writes is gone on with by another one."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from tests.bootstrap.conftest import NAMES
 from tests.bootstrap.fake.state import Fault
 from tests.bootstrap.site import MakeSite
 
-from downwind.bootstrap.apply import steps_now
+from downwind.bootstrap.apply import Applying, steps_now
+from downwind.bootstrap.gcloud import Writer
+from downwind.errors import DownwindError, Misconfigured, TransientError
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -225,6 +228,23 @@ def test_a_refusal_says_what_is_done_what_is_not_and_how_to_go_on(make_site: Mak
     assert "job/tick" in outcome.left
     assert site.apply().failed == {}
     assert site.due() == []
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_what_people_have_to_put_right_decides_the_exit_code_in_whatever_order_steps_end(
+    make_site: MakeSite, turn: int
+) -> None:
+    site = make_site("smallest")
+    applying = Applying(site.plan, Writer(site.cloud(), None), site.told.append)
+    steps = [each for each in site.plan.offline() if each.resource.kind == "topic"]
+    errors: list[DownwindError] = [TransientError("503"), Misconfigured("403", fix="a right"), TransientError("429")]
+    for step, error in [*zip(steps, errors, strict=False)][::turn]:
+        future: Future[None] = Future()
+        future.set_exception(error)
+        applying._ended(step, future, set())
+    assert len(applying.outcome.failed) == 3
+    assert not applying.outcome.passing
+    assert applying.outcome.lasting == {steps[1].resource.key}
 
 
 def test_it_waits_by_asking_for_operations_that_are_not_done(make_site: MakeSite) -> None:

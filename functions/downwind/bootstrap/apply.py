@@ -31,8 +31,13 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     waited: float = 0.0
-    passing: bool = False
-    """What failed may go well another time."""
+    lasting: set[str] = field(default_factory=set)
+    """Keys of what failed and will again, until people have put something right."""
+
+    @property
+    def passing(self) -> bool:
+        """All that failed may go well another time; one that won't is told first, in whatever order they came."""
+        return bool(self.failed) and not self.lasting
 
 
 class Applying:
@@ -95,7 +100,8 @@ class Applying:
             future.result()
         except DownwindError as error:
             fix = getattr(error, "fix", None)
-            self.outcome.passing = isinstance(error, TransientError) and not isinstance(error, Misconfigured)
+            if isinstance(error, Misconfigured) or not isinstance(error, TransientError):
+                self.outcome.lasting.add(key)
             self.outcome.failed[key] = f"{error}; {fix}" if fix and fix not in str(error) else str(error)
             self._say(f"FAILED  {key}: {self.outcome.failed[key]}")
         else:

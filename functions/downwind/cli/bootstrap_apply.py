@@ -44,7 +44,8 @@ def apply_command(
     """Do what the plan says. PLAN is a file of `plan --out`: it is refused when the world has moved since.
 
     It can be stopped anywhere and run again: each step looks first, and is done when what it made can be read.
-    Exit code: 0 all is as wanted, 1 refused or failed, 3 Google did not answer: run it again.
+    Exit code: 0 all is as wanted, 1 refused, or something failed that people have to put right; 3 all that failed may go well
+    another time: run it again.
 
     \b
     Examples:
