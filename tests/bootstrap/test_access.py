@@ -10,6 +10,8 @@ from tests.bootstrap.conftest import NAMES, make_plan
 from downwind.bootstrap.audit import findings
 from downwind.bootstrap.plan import Plan
 from downwind.bootstrap.wanted import Grant, Resource
+from downwind.cli.bootstrap_apply import check_sound
+from downwind.errors import Refused
 
 CREATE, VIEW, USE = "roles/storage.objectCreator", "roles/storage.objectViewer", "roles/storage.objectUser"
 PUBLISH, SUBSCRIBE, INVOKE = "roles/pubsub.publisher", "roles/pubsub.subscriber", "roles/run.invoker"
@@ -207,7 +209,7 @@ def test_what_none_may_hold_is_found(standard: Plan, place: str) -> None:
         replace(each, grants=(*each.grants, grant)) if each.key == f"policy/{place}" else each
         for each in standard.resources
     ]
-    (finding,) = findings(standard.values, resources)
+    (finding,) = findings(standard.values, resources, ())
     assert what in finding
 
 
@@ -218,7 +220,7 @@ def test_an_ingress_that_nobody_asked_for_is_found(standard: Plan, name: str) ->
         return replace(each, body={**each.body, "serviceConfig": service})
 
     resources = [opened(each) if each.key == f"function/{name}" else each for each in standard.resources]
-    assert findings(standard.values, resources) == [
+    assert findings(standard.values, resources, ()) == [
         f"function/{name}: takes calls from the internet, which nobody asked for"
     ]
 
@@ -237,3 +239,6 @@ def test_a_key_in_a_step_is_found(standard: Plan) -> None:
     command = ("gcloud", "iam", "service-accounts", "keys", "create", "key.json")
     bad = replace(step, writes=(replace(step.writes[0], command=command),))
     assert findings(standard.values, standard.resources, [bad]) == ["account/push: makes a key"]
+    with pytest.raises(Refused, match="may not be applied: account/push: makes a key"):
+        check_sound(standard, [bad])
+    check_sound(standard, [step])

@@ -12,7 +12,7 @@ INSIDE = "ALLOW_INTERNAL_ONLY"
 EVERYBODY = frozenset({"allUsers", "allAuthenticatedUsers"})
 
 
-def findings(values: Values, resources: Sequence[Resource], steps: Sequence[Step] = ()) -> list[str]:
+def findings(values: Values, resources: Sequence[Resource], steps: Sequence[Step]) -> list[str]:
     """Empty for a sound plan; else what is wrong, by resource. `steps`: what would be written, looked through for keys."""
     found = [
         f"{resource.key}: {what}"

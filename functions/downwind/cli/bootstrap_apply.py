@@ -10,7 +10,7 @@ import click
 from downwind.bootstrap.apply import Applying, Outcome, steps_now
 from downwind.bootstrap.audit import findings
 from downwind.bootstrap.destroy import steps_back, take_back
-from downwind.bootstrap.plan import Step, document, same
+from downwind.bootstrap.plan import Plan, Step, document, same
 from downwind.cli.bootstrap_place import Place, config_option, gate_option, lines, package_option, summary
 from downwind.errors import Refused, TransientError
 
@@ -58,10 +58,8 @@ def apply_command(
     lacking = plan.values.lacking()
     if lacking:
         raise Refused("; ".join(what for what, _ in lacking), fix="; ".join(fix for _, fix in lacking))
-    wrong = findings(plan.values, plan.resources)
-    if wrong:
-        raise Refused(f"this plan may not be applied: {'; '.join(wrong)}", fix="put infra/wanted right")
     steps = steps_now(plan, place.cloud)
+    check_sound(plan, steps)
     if then is not None and not same(then, document(steps, place.cloud.endpoints)):
         raise Refused(
             "the world has moved since the plan was made", fix=f"make it anew: downwind bootstrap plan --out {saved}"
@@ -81,6 +79,13 @@ def apply_command(
             f"not of this installation, and not as wanted: {', '.join(in_the_way)}",
             fix="look at them in the plan; write them under adopt:, or name them otherwise",
         )
+
+
+def check_sound(plan: Plan, steps: Sequence[Step]) -> None:
+    """Refused: what no plan may hold, in what it wants or in what would be written."""
+    wrong = findings(plan.values, plan.resources, steps)
+    if wrong:
+        raise Refused(f"this plan may not be applied: {'; '.join(wrong)}", fix="put infra/wanted right")
 
 
 def _saved(file: Path) -> Any:
