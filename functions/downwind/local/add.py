@@ -11,7 +11,7 @@ import yaml
 
 from downwind.errors import Refused
 from downwind.local.calls import call
-from downwind.local.world_file import BUCKETS, PROJECT, LocalWorld
+from downwind.local.world_file import LocalWorld
 from downwind.model.catalog import Application, Environment
 from downwind.model.fields import Problem
 from downwind.model.pipeline_file import fill
@@ -49,7 +49,7 @@ def add(world: LocalWorld, directory: Path, say: Callable[[str], None]) -> Added
     remote = f"{world.url('git')}/{given.name}.git"
     call("PUT", f"{world.url('git')}/-/repositories/{given.name}")
     say(f"repository {remote}")
-    localized = _localized(documents[0], given, remote)
+    localized = _localized(world, documents[0], given, remote)
     application = read_application(localized)
     if application.build is not None:
         _trigger(world, application)
@@ -77,9 +77,9 @@ def connect(world: LocalWorld) -> Any:
     return make_world(read_settings(environment))
 
 
-def _localized(document: dict[str, Any], given: Application, remote: str) -> dict[str, Any]:
+def _localized(world: LocalWorld, document: dict[str, Any], given: Application, remote: str) -> dict[str, Any]:
     """The catalog file with this world's endpoints: the repository's address, its trigger's project, Spinnaker's accounts."""
-    also = [given.repository.address, *given.repository.also, f"projects/{PROJECT}/repos/{given.name}"]
+    also = [given.repository.address, *given.repository.also, f"projects/{world.project}/repos/{given.name}"]
     accounts = {"account": ACCOUNT, "artifact_account": ARTIFACT_ACCOUNT}
     changed = {
         **document,
@@ -87,9 +87,7 @@ def _localized(document: dict[str, Any], given: Application, remote: str) -> dic
         "environments": [{**each, "pipeline": {**each["pipeline"], **accounts}} for each in document["environments"]],
     }
     if given.build is not None:
-        trigger = (
-            f"projects/{PROJECT}/locations/{given.build.location}/triggers/{given.build.trigger.rpartition('/')[2]}"
-        )
+        trigger = f"projects/{world.project}/locations/{given.build.location}/triggers/{given.build.trigger.rpartition('/')[2]}"
         changed["build"] = {**document["build"], "trigger": trigger}
     return changed
 
@@ -99,13 +97,13 @@ def _trigger(world: LocalWorld, application: Application) -> None:
     rule = application.build
     if rule is None:
         return
-    base = f"{world.url('builds')}/v1/projects/{PROJECT}/locations/{rule.location}/triggers"
+    base = f"{world.url('builds')}/v1/projects/{world.project}/locations/{rule.location}/triggers"
     name = rule.trigger.rpartition("/")[2]
     listed = call("GET", base) or {}
     if any(each["name"] == name for each in listed.get("triggers", ())):
         return
     pattern = "^$" if rule.start else ".*"
-    template = {"projectId": PROJECT, "repoName": application.name, "branchName": pattern}
+    template = {"projectId": world.project, "repoName": application.name, "branchName": pattern}
     call("POST", base, {"name": name, "filename": "cloudbuild.yaml", "triggerTemplate": template})
 
 
@@ -120,7 +118,7 @@ def _save_pipeline(
         read_pipeline(str(file), file.read_bytes()),
         application=application.name,
         environment=environment.name,
-        bundles_bucket=BUCKETS["bundles"],
+        bundles_bucket=world.buckets["bundles"],
         namespace=environment.namespace,
         account=ACCOUNT,
         artifact_account=ARTIFACT_ACCOUNT,
@@ -132,7 +130,7 @@ def _save_pipeline(
     document |= {"application": environment.pipeline_application, "name": environment.pipeline}
     connect(world).pipelines.save(document)
     source = str(own.relative_to(directory)) if file is own else f"Downwind's pipelines/{file.name}"
-    return source, check(document, served_by(application, environment, BUCKETS["bundles"]))
+    return source, check(document, served_by(application, environment, world.buckets["bundles"]))
 
 
 def shipped_pipelines() -> Path:

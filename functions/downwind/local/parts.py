@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from downwind.local.outbox import Outbox
-from downwind.local.world_file import ECHO_SECRET, PROJECT, LocalWorld, open_world
+from downwind.local.world_file import ECHO_SECRET, LocalWorld, open_world
 
 
 class Part(Protocol):
@@ -48,13 +48,13 @@ def make(name: str, world: LocalWorld) -> tuple[Part, Outbox | None]:
                 port=port,
                 outbox=outbox,
                 pubsub_url=pubsub,
-                project=PROJECT,
+                project=world.project,
                 builds_url=world.url("builds"),
             ), outbox
         case "registry":
             from downwind.local.registry import RegistryServer
 
-            return RegistryServer(data, port=port, outbox=outbox, pubsub_url=pubsub, project=PROJECT), outbox
+            return RegistryServer(data, port=port, outbox=outbox, pubsub_url=pubsub, project=world.project), outbox
         case "builds":
             from downwind.local.builds import BuildsServer
 
@@ -63,7 +63,7 @@ def make(name: str, world: LocalWorld) -> tuple[Part, Outbox | None]:
                 port=port,
                 outbox=outbox,
                 pubsub_url=pubsub,
-                project=PROJECT,
+                project=world.project,
                 git_url=world.url("git"),
                 mirror=f"127.0.0.1:{world.ports['registry']}",
             ), outbox
@@ -77,6 +77,7 @@ def make(name: str, world: LocalWorld) -> tuple[Part, Outbox | None]:
                 storage_url=world.url("storage"),
                 receive_url=f"{world.url('functions')}/receive",
                 echo_secret=(world.secrets / ECHO_SECRET).read_text().strip(),
+                every_namespace=world.names.every_namespace,
             ), outbox
     raise ValueError(f"there is no part {name!r}")
 

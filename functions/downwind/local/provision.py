@@ -4,7 +4,7 @@ import secrets as random_secrets
 
 from downwind.errors import Refused
 from downwind.local.calls import call
-from downwind.local.world_file import BUCKETS, ECHO_SECRET, EMAIL, GITHUB_SECRET, PROJECT, LocalWorld
+from downwind.local.world_file import ECHO_SECRET, EMAIL, GITHUB_SECRET, LocalWorld
 
 PUSHED = {
     "repo-pushes": "on_push",
@@ -31,30 +31,30 @@ def write_secrets(world: LocalWorld) -> None:
 
 def provision(world: LocalWorld) -> None:
     """Can be repeated: what stands already is left as it is."""
-    for bucket in BUCKETS.values():
-        bucket_body = {"name": bucket, "versioning": {"enabled": bucket == BUCKETS["catalog"]}}
-        _once("POST", f"{world.url('storage')}/storage/v1/b?project={PROJECT}", bucket_body)
+    for bucket in world.buckets.values():
+        bucket_body = {"name": bucket, "versioning": {"enabled": bucket == world.buckets["catalog"]}}
+        _once("POST", f"{world.url('storage')}/storage/v1/b?project={world.project}", bucket_body)
     # As in the cloud: for a year no fact can be overwritten or deleted, whoever asks.
     kept = {"retentionPolicy": {"retentionPeriod": str(KEPT_DAYS * 86400)}}
-    call("PATCH", f"{world.url('storage')}/storage/v1/b/{BUCKETS['ledger']}", kept)
-    base = f"{world.url('pubsub_rest')}/v1/projects/{PROJECT}"
+    call("PATCH", f"{world.url('storage')}/storage/v1/b/{world.buckets['ledger']}", kept)
+    base = f"{world.url('pubsub_rest')}/v1/projects/{world.project}"
     for topic in (*PULLED, *PUSHED):
         _once("PUT", f"{base}/topics/{topic}", {})
     for topic in PULLED:
-        pulled = {"topic": f"projects/{PROJECT}/topics/{topic}", "ackDeadlineSeconds": 60}
+        pulled = {"topic": f"projects/{world.project}/topics/{topic}", "ackDeadlineSeconds": 60}
         _once("PUT", f"{base}/subscriptions/{topic}", pulled)
     for name, topic in FOR_PROOFS.items():
-        heard = {"topic": f"projects/{PROJECT}/topics/{topic}", "messageRetentionDuration": "600s"}
+        heard = {"topic": f"projects/{world.project}/topics/{topic}", "messageRetentionDuration": "600s"}
         _once("PUT", f"{base}/subscriptions/{name}", {**heard, "ackDeadlineSeconds": 10})
     for topic, target in PUSHED.items():
         token = {"serviceAccountEmail": EMAIL, "audience": world.url("functions")}
         body: dict[str, object] = {
-            "topic": f"projects/{PROJECT}/topics/{topic}",
+            "topic": f"projects/{world.project}/topics/{topic}",
             "pushConfig": {"pushEndpoint": f"{world.url('functions')}/{target}", "oidcToken": token},
             "ackDeadlineSeconds": 600,
             "retryPolicy": {"minimumBackoff": "1s", "maximumBackoff": "10s"},
             "deadLetterPolicy": {
-                "deadLetterTopic": f"projects/{PROJECT}/topics/dead-letters",
+                "deadLetterTopic": f"projects/{world.project}/topics/dead-letters",
                 "maxDeliveryAttempts": 100,
             },
         }

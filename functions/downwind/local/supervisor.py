@@ -13,7 +13,7 @@ from typing import Self
 from downwind.errors import DownwindError, Refused
 from downwind.local.calls import call, listens
 from downwind.local.provision import provision, write_secrets
-from downwind.local.world_file import PARTS, PROJECT, LocalWorld, running, write_pid
+from downwind.local.world_file import PARTS, LocalWorld, running, write_pid
 from downwind.timing import LOCAL_TIMING
 
 START_SECONDS = 30.0
@@ -115,7 +115,7 @@ class Supervisor:
 
     def _tick(self) -> None:
         """Cloud Scheduler's part."""
-        url = f"{self.world.url('pubsub_rest')}/v1/projects/{PROJECT}/topics/ticks:publish"
+        url = f"{self.world.url('pubsub_rest')}/v1/projects/{self.world.project}/topics/ticks:publish"
         body = {"messages": [{"data": b64encode(b"{}").decode()}]}
         while not self._stopping.wait(LOCAL_TIMING.tick):
             with contextlib.suppress(DownwindError):  # the broker may be down just now; the next tick comes

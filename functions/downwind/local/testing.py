@@ -16,7 +16,7 @@ from downwind.local.calls import call, patiently
 from downwind.local.ledger_follower import Follower, outcome, started
 from downwind.local.supervisor import Supervisor
 from downwind.local.working_copy import WorkingCopy
-from downwind.local.world_file import LocalWorld, open_world
+from downwind.local.world_file import LOCAL, LocalWorld, Names, open_world
 from downwind.model.catalog import Application
 from downwind.perform.world import World
 from downwind.reconcile.facts import Fact
@@ -27,8 +27,14 @@ PATIENCE = 60.0
 class DownwindWorld:
     """A context manager: the world runs inside. `ports` are the very adapters that the functions use, connected to it."""
 
-    def __init__(self, folder: Path, *, say: Callable[[str], None] = lambda _line: None) -> None:
-        self.local: LocalWorld = open_world(folder / ".downwind")
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        say: Callable[[str], None] = lambda _line: None,
+        names: Names = LOCAL,
+    ) -> None:
+        self.local: LocalWorld = open_world(folder / ".downwind", names)
         self._supervisor = Supervisor(self.local, say)
         self._folder = folder
         self._added: dict[str, Added] = {}

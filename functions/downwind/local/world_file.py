@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from downwind.errors import Refused
@@ -22,7 +22,22 @@ EMAIL = "push@local.iam.gserviceaccount.com"
 PERSON = "developer@localhost"
 ECHO_SECRET = "echo"
 GITHUB_SECRET = "github-webhook"
-BUCKETS = {name: f"local-{name}" for name in ("ledger", "work", "catalog", "bundles")}
+STORES = ("ledger", "work", "catalog", "bundles")
+PREFIX = "local"
+BUCKETS = {name: f"{PREFIX}-{name}" for name in STORES}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What a world is called; a rehearsal of the bootstrap gives it an installation's names. `prefix`: what the four buckets
+    begin with. `every_namespace`: each namespace of the cluster is there without being made."""
+
+    project: str = PROJECT
+    prefix: str = PREFIX
+    every_namespace: bool = True
+
+
+LOCAL = Names()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +46,15 @@ class LocalWorld:
 
     folder: Path
     ports: Mapping[str, int] = field(default_factory=dict)
+    names: Names = LOCAL
+
+    @property
+    def project(self) -> str:
+        return self.names.project
+
+    @property
+    def buckets(self) -> Mapping[str, str]:
+        return {name: f"{self.names.prefix}-{name}" for name in STORES}
 
     def url(self, part: str) -> str:
         return f"http://127.0.0.1:{self.ports[part]}"
@@ -67,13 +91,13 @@ class LocalWorld:
         return {
             "PUBSUB_EMULATOR_HOST": f"127.0.0.1:{self.ports['pubsub']}",
             "STORAGE_EMULATOR_HOST": self.url("storage"),
-            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "GOOGLE_CLOUD_PROJECT": self.project,
             "DOWNWIND_LOCAL": "1",
-            "DOWNWIND_PROJECT": PROJECT,
-            "DOWNWIND_LEDGER_BUCKET": BUCKETS["ledger"],
-            "DOWNWIND_WORK_BUCKET": BUCKETS["work"],
-            "DOWNWIND_CATALOG_BUCKET": BUCKETS["catalog"],
-            "DOWNWIND_BUNDLES_BUCKET": BUCKETS["bundles"],
+            "DOWNWIND_PROJECT": self.project,
+            "DOWNWIND_LEDGER_BUCKET": self.buckets["ledger"],
+            "DOWNWIND_WORK_BUCKET": self.buckets["work"],
+            "DOWNWIND_CATALOG_BUCKET": self.buckets["catalog"],
+            "DOWNWIND_BUNDLES_BUCKET": self.buckets["bundles"],
             "DOWNWIND_GATE_URL": self.url("gate"),
             "DOWNWIND_CLOUD_BUILD_ENDPOINT": self.url("builds"),
             "DOWNWIND_PUBSUB_ENDPOINT": self.url("pubsub_rest"),
@@ -97,7 +121,7 @@ class LocalWorld:
 
     def save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        body = {"ports": dict(self.ports), "environment": self.environment()}
+        body = {"ports": dict(self.ports), "names": asdict(self.names), "environment": self.environment()}
         temporary = self.folder / (FILE + ".new")
         temporary.write_text(json.dumps(body, indent=2) + "\n")
         temporary.replace(self.folder / FILE)
@@ -116,21 +140,24 @@ class LocalWorld:
         }
 
 
-def open_world(folder: Path) -> LocalWorld:
-    """The world of that folder; an empty or new one gets free ports. Refused when the folder holds something else."""
+def open_world(folder: Path, names: Names = LOCAL) -> LocalWorld:
+    """The world of that folder; an empty or new one gets free ports and these names. Refused when it holds
+    something else."""
     folder = folder.absolute()
     try:
         stored = json.loads((folder / FILE).read_text())
-        return LocalWorld(folder=folder, ports={name: int(stored["ports"][name]) for name in PORTS})
+        ports = {name: int(stored["ports"][name]) for name in PORTS}
+        return LocalWorld(folder=folder, ports=ports, names=Names(**stored.get("names", {})))
     except FileNotFoundError:
         _only_a_world(folder)
-        return new_world(folder)
+        return new_world(folder, names)
     except (ValueError, KeyError, TypeError) as error:
         raise Refused(f"{folder / FILE} is damaged", fix="downwind local reset") from error
 
 
-def new_world(folder: Path) -> LocalWorld:
-    world = LocalWorld(folder=folder.absolute(), ports=dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
+def new_world(folder: Path, names: Names = LOCAL) -> LocalWorld:
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    world = LocalWorld(folder=folder.absolute(), ports=ports, names=names)
     world.save()
     return world
 

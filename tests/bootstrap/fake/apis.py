@@ -8,7 +8,7 @@ from typing import Any
 from tests.bootstrap.fake.compute import cloudbuild, cloudfunctions, container, run
 from tests.bootstrap.fake.generic import generic
 from tests.bootstrap.fake.network import compute
-from tests.bootstrap.fake.state import NUMBERS, Answer, Json, State, exists, missing
+from tests.bootstrap.fake.state import Answer, Json, State, exists, missing
 from tests.bootstrap.fake.storage import storage
 
 Special = Callable[[State, str, str, dict[str, str], Any], Json]
@@ -64,7 +64,7 @@ def cloudresourcemanager(state: State, method: str, path: str, _query: dict[str,
         return {"constraint": body["constraint"], **_rule(body["constraint"], body["constraint"] in state.lacking)}
     one = re.fullmatch(r"/v\d/projects/([^/:]+)", path)
     if method == "GET" and one:
-        number = NUMBERS.get(one[1])
+        number = state.numbers.get(one[1])
         if number is None:
             raise Answer(403, "PERMISSION_DENIED", "The caller does not have permission")
         return {"projectId": one[1], "projectNumber": number, "name": one[1], "lifecycleState": "ACTIVE"}

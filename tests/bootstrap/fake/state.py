@@ -60,6 +60,8 @@ class State:
     """Rights that the caller has not, organisation policies that restrict, `billing` where that is off."""
     unready: set[str] = field(default_factory=set)
     """Functions whose next revisions do not come up."""
+    numbers: dict[str, str] = field(default_factory=lambda: dict(NUMBERS))
+    """Of the projects that are there."""
     addresses: dict[str, str] = field(default_factory=dict)
     """Where a function answers, instead of an address of Google's."""
     faults: list[Fault] = field(default_factory=list)
@@ -113,7 +115,7 @@ class State:
             return
         if project.startswith("gcp-sa-") and project not in self.agents:
             raise Answer(400, "INVALID_ARGUMENT", f"Service account {email} does not exist.")
-        if project in NUMBERS and ("iam", f"projects/{project}/serviceAccounts/{email}") not in self.resources:
+        if project in self.numbers and ("iam", f"projects/{project}/serviceAccounts/{email}") not in self.resources:
             raise Answer(400, "INVALID_ARGUMENT", f"Service account {email} does not exist.")
 
     def dump(self) -> dict[str, Json]:

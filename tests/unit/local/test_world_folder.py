@@ -1,5 +1,6 @@
 """A local world's folder: whose it is, who runs it, and that nothing else in it is ever removed."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ from click.testing import CliRunner
 
 from downwind.cli.main import main
 from downwind.errors import Refused
-from downwind.local.world_file import MADE, LocalWorld, forget, open_world, running, write_pid
+from downwind.local.world_file import LOCAL, MADE, LocalWorld, Names, forget, open_world, running, write_pid
 
 
 @pytest.fixture
@@ -89,3 +90,18 @@ def test_env_warns_on_stderr_where_the_world_is_not_running(tmp_path: Path) -> N
     done = CliRunner().invoke(main, ["local", "env", "--folder", str(world.folder)])
     assert "is not running" in done.stderr
     assert all(line.startswith("export ") for line in done.stdout.splitlines())
+
+
+def test_a_world_keeps_its_names(tmp_path: Path) -> None:
+    names = Names(project="acme", prefix="acme-downwind", every_namespace=False)
+    world = open_world(tmp_path / "world", names)
+    assert world.environment()["DOWNWIND_LEDGER_BUCKET"] == "acme-downwind-ledger"
+    assert open_world(tmp_path / "world").names == names
+    assert open_world(tmp_path / "other").environment()["DOWNWIND_LEDGER_BUCKET"] == "local-ledger"
+
+
+def test_a_world_of_an_older_version_has_the_names_that_all_had(tmp_path: Path) -> None:
+    world = open_world(tmp_path / "world")
+    file = world.folder / "world.json"
+    file.write_text(json.dumps({"ports": json.loads(file.read_text())["ports"]}))
+    assert open_world(tmp_path / "world").names == LOCAL

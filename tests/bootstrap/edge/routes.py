@@ -1,0 +1,158 @@
+"""Which of Google's addresses is answered by whom."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from google.oauth2.credentials import Credentials
+from tests.bootstrap.edge.doors import FunctionDoors, claims
+from tests.bootstrap.edge.forward import forward
+from tests.bootstrap.edge.proxy import Answered, Asked
+from tests.bootstrap.fake.apis import secret_text
+from tests.bootstrap.fake.compute import DOMAIN
+from tests.bootstrap.fake.server import api_of, respond
+from tests.bootstrap.fake.state import State
+
+from downwind.bootstrap.values import Values
+from downwind.local.calls import call
+from downwind.local.kubernetes_api import PREFIX
+from downwind.local.world_file import GITHUB_SECRET, LocalWorld
+
+GOOGLE = ".googleapis.com"
+_OBJECTS = re.compile(r"/(?:upload/|download/)?storage/v1/b/([^/]+)/o(?:/|$)")
+_MESSAGES = re.compile(
+    r"/v1/projects/[^/]+/(?:topics|subscriptions)/[^/]+:(?:publish|pull|acknowledge|modifyAckDeadline)"
+)
+_HEARD = re.compile(r"/v1/projects/[^/]+/subscriptions/(verify|verify-executions)")
+
+
+class Routes:
+    """For one installation. The fake keeps buckets, subscriptions and policies; objects and messages are the local world's, under
+    the same names. `open_gate`: Gate asks nobody who they are. `gate_version`: which Spinnaker it says to be."""
+
+    def __init__(self, state: State, world: LocalWorld, values: Values) -> None:
+        self._state = state
+        self._world = world
+        self._values = values
+        self._gate = urlsplit(values.config["spinnaker"]["gate"]).hostname
+        self.doors = FunctionDoors(state, world, values.number)
+        self.open_gate = False
+        self.gate_version = "2026.2.4"
+
+    def knows(self, host: str) -> bool:
+        known = host.endswith((GOOGLE, ".run.app", ".gke.goog", f".{DOMAIN}")) or host == self._gate
+        return known and (not host.endswith(GOOGLE) or self._api(host) is not None)
+
+    def __call__(self, asked: Asked) -> Answered | None:
+        if asked.host.endswith(".run.app"):
+            return self.doors(asked)
+        if asked.host.endswith(".gke.goog"):
+            return forward(asked, self._world.url("gate"), PREFIX + asked.path, without=("authorization",))
+        if asked.host == self._gate:
+            return self._of_gate(asked)
+        if asked.host == f"oauth2{GOOGLE}":
+            return self._token(asked)
+        api, path = self._api(asked.host), urlsplit(asked.path).path
+        if api is None:
+            return None
+        bucket = _OBJECTS.match(path)
+        if api == "storage" and bucket and bucket[1] in self._world.buckets.values():
+            return forward(asked, self._world.url("storage"), asked.path)
+        if api == "pubsub" and _MESSAGES.fullmatch(path):
+            return forward(asked, self._world.url("pubsub_rest"), asked.path)
+        answered = self._of_fake(asked, api)
+        if answered.status == 200 and asked.method != "GET":
+            self._followed(api, asked.method, unquote(path), asked.body)
+        return answered
+
+    def _api(self, host: str) -> str | None:
+        label = host.removesuffix(GOOGLE)
+        return "oauth2" if label == "oauth2" else api_of(host if host.endswith(DOMAIN) else f"{label}.{DOMAIN}")
+
+    def _of_fake(self, asked: Asked, api: str) -> Answered:
+        try:
+            body: Any = json.loads(asked.body) if asked.body else None
+        except ValueError:
+            body = len(asked.body)
+        signed = "Authorization" in asked.headers
+        status, answer = respond(self._state, asked.method, asked.path, body, authorized=signed, host=f"{api}.{DOMAIN}")
+        return _json(answer, status)
+
+    def _followed(self, api: str, method: str, path: str, body: bytes) -> None:
+        """What was changed at Google's has to hold where it happens."""
+        heard = _HEARD.fullmatch(path)
+        if api == "pubsub" and heard:
+            url = f"{self._world.url('pubsub_rest')}{path}"
+            call("DELETE", url)
+            if method != "DELETE":
+                call("PUT", url, self._state.resources["pubsub", path.removeprefix("/v1/")])
+        if api == "storage" and method in {"POST", "PATCH"} and path.startswith("/storage/v1/b"):
+            for bucket in self._world.buckets.values():
+                kept = self._state.resources.get(("storage", f"b/{bucket}"))
+                if kept is not None:
+                    change = {"retentionPolicy": kept.get("retentionPolicy")}
+                    call("PATCH", f"{self._world.url('storage')}/storage/v1/b/{bucket}", change)
+        secret = self._values.resource_name("secret", "webhooks")
+        if api == "secretmanager" and secret and path.endswith(f"/secrets/{secret}:addVersion"):
+            newest = max(each for api, each in self._state.resources if api == "secret-data" and f"/{secret}/" in each)
+            (self._world.secrets / GITHUB_SECRET).write_text(f"{secret_text(self._state, newest)}\n")
+
+    def _of_gate(self, asked: Asked) -> Answered:
+        """Gate behind a sign-in, as in an installation: the local one has none."""
+        authorization = asked.headers.get("Authorization", "")
+        name = self._values.config["spinnaker"]["tokenSecret"]
+        known = [
+            f"Bearer {secret_text(self._state, each)}"
+            for api, each in self._state.resources
+            if api == "secret-data" and f"/secrets/{name}/" in each
+        ]
+        if authorization not in known and not self.open_gate:
+            where = "https://accounts.google.com/o/oauth2/v2/auth?client_id=gate"
+            return Answered(status=302, headers={"Location": where})
+        if asked.path == "/version":
+            return _json({"version": self.gate_version})
+        if asked.path == "/auth/user" and authorization in known:
+            return _json({"username": "downwind", "email": "downwind@acme.example", "roles": []})
+        return forward(asked, self._world.url("gate"), asked.path, without=("authorization",))
+
+    def _token(self, asked: Asked) -> Answered:
+        """Of a service account's assertion, or of a person's refresh token: whoever asks is believed."""
+        given = {name: value[0] for name, value in parse_qs(asked.body.decode()).items()}
+        claimed = claims(given["assertion"]) if "assertion" in given else {}
+        if "target_audience" in claimed:
+            wanted = {"audience": claimed["target_audience"], "email": claimed["iss"]}
+            issued: Any = call("POST", f"{self._world.url('pubsub_rest')}/-/token", wanted)
+            return _json({"id_token": issued["token"]})
+        return _json({"access_token": "played", "expires_in": 3600, "token_type": "Bearer"})
+
+
+def _json(body: Any, status: int = 200) -> Answered:
+    return Answered(status=status, body=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+
+
+class WithoutWire:
+    """In place of an AuthorizedSession: the same requests, answered by the same routes."""
+
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
+        self.credentials = Credentials(token="played")
+
+    def request(self, method: str, url: str, **how: Any) -> "Response":
+        parts = urlsplit(url)
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        body = how["data"] if "data" in how else json.dumps(how["json"]).encode() if "json" in how else b""
+        headers = {"Authorization": "Bearer played", **how.get("headers", {})}
+        asked = Asked(method=method, host=parts.hostname or "", path=path, headers=headers, body=body)
+        answered = self._routes(asked) or Answered(status=502)
+        return Response(answered.status, answered.body)
+
+
+@dataclass(frozen=True)
+class Response:
+    status_code: int
+    content: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.content)
