@@ -273,7 +273,7 @@ def test_our_own_gate_is_opened_by_its_user_another_one_by_the_token(make_site: 
     site = make_site("standard", applied=True)
     assert headers(site)["Authorization"].startswith("Basic ")
     other = make_site("standard", applied=True, cluster=False)
-    with pytest.raises(Refused, match="gate-token is empty"):
+    with pytest.raises(Misconfigured, match="gate-token is empty"):
         headers(other)
     name = "projects/acme-delivery/secrets/gate-token/versions/1"
     other.google.state.resources["secret-data", name] = {"data": b64encode(b"text\n").decode()}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from downwind.bootstrap.cloud import Cloud, Conflict, NotYet
 from downwind.bootstrap.gcloud import Writer
 from downwind.bootstrap.kinds.pins import read_versions
-from downwind.bootstrap.plan import Plan, Step
+from downwind.bootstrap.plan import UNREAD, Plan, Step
 from downwind.bootstrap.wanted import Resource
 from downwind.errors import DownwindError, Misconfigured, Refused, TransientError
 
@@ -18,8 +18,27 @@ ROUNDS = 8
 
 
 def steps_now(plan: Plan, cloud: Cloud) -> list[Step]:
-    answers = cloud.side_by_side(lambda each: plan.kinds[each.kind].read(cloud, each), plan.resources)
-    return [plan.step(resource, answer) for resource, answer in zip(plan.resources, answers, strict=True)]
+    return cloud.side_by_side(lambda each: step_now(plan, cloud, each), plan.resources)
+
+
+def step_now(plan: Plan, cloud: Cloud, resource: Resource) -> Step:
+    kind = plan.kinds[resource.kind]
+    try:
+        answer = kind.read(cloud, resource)
+    except TransientError as error:
+        if not kind.elsewhere:
+            raise
+        return Step(resource=resource, action=UNREAD, why=f"not read: {error}; {resource.why}")
+    return plan.step(resource, answer)
+
+
+def check_read(steps: Sequence[Step], advice: str) -> None:
+    """TransientError where some were not read. `advice`: what to do once they can be."""
+    unread = [each for each in steps if each.action == UNREAD]
+    if unread:
+        reasons = dict.fromkeys(each.why.removesuffix(f"; {each.resource.why}") for each in unread)
+        keys = ", ".join(each.resource.key for each in unread)
+        raise TransientError(f"{keys}: {'; '.join(reasons)}; {advice}")
 
 
 @dataclass

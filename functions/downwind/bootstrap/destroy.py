@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from downwind.bootstrap.cloud import Cloud, Held
 from downwind.bootstrap.gcloud import Writer
 from downwind.bootstrap.kinds.policies import Policies
-from downwind.bootstrap.plan import Plan, Step
+from downwind.bootstrap.plan import UNREAD, Plan, Step
 from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Body, Request, Write
 from downwind.errors import TransientError
@@ -24,21 +24,30 @@ STANDS_ON: Mapping[str, Collection[str]] = {
 def steps_back(plan: Plan, cloud: Cloud, *, with_data: bool = False) -> list[Step]:
     """A `delete` for each thing of ours, `keep` with why for what stays. Reads only."""
     resources = list(reversed(plan.resources))
-    answers = cloud.side_by_side(lambda each: plan.kinds[each.kind].read(cloud, each), resources)
-    lives = {
-        each.key: None if answer is None else plan.kinds[each.kind].found(each, answer)
-        for each, answer in zip(resources, answers, strict=True)
-    }
+    unread: dict[str, Step] = {}
+
+    def live(resource: Resource) -> Body | None:
+        kind = plan.kinds[resource.kind]
+        try:
+            answer = kind.read(cloud, resource)
+        except TransientError as error:
+            if not kind.elsewhere:
+                raise
+            unread[resource.key] = Step(resource=resource, action=UNREAD, why=f"it stays, for it was not read: {error}")
+            return None
+        return None if answer is None else kind.found(resource, answer)
+
+    lives = dict(zip([each.key for each in resources], cloud.side_by_side(live, resources), strict=True))
     gone, needed = _going(plan, resources, lives, with_data=with_data)
     staying = {
         plan.values.member(each.id) for each in resources if each.kind == "account" and each.key in needed - gone
     }
     found = []
     for resource in resources:
-        live = lives[resource.key]
-        if live is not None:
-            found += _back(plan, resource, live, gone, staying)
-    return found
+        standing = lives[resource.key]
+        if standing is not None:
+            found += _back(plan, resource, standing, gone, staying)
+    return [*unread.values(), *found]
 
 
 def take_back(

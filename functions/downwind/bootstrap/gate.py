@@ -19,6 +19,8 @@ from downwind.render.yaml_reader import read_documents
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
+    address: str
+    """From here."""
     pipelines: Pipelines
     spinnaker: Spinnaker
 
@@ -38,7 +40,8 @@ class GateCalls:
         except Misconfigured:
             raise
         except TransientError as error:
-            raise TransientError(f"{error}; where Gate has another address from here: --gate URL") from error
+            text = f"{error} ({gate.address}); where Gate has another address from here: --gate URL"
+            raise TransientError(text) from error
 
     def send(self, request: Request) -> Any:
         gate = self._reach()

@@ -13,13 +13,14 @@ from downwind.bootstrap.wanted import Resource, wanted
 from downwind.bootstrap.write import Body, Write
 from downwind.errors import Refused
 
-ACTIONS = ("create", "change", "replace", "keep", "foreign", "delete")
+UNREAD = "unread"
+ACTIONS = ("create", "change", "replace", "keep", "foreign", "delete", UNREAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """`writes` are in their order; a replacement has two. `differs` names the fields of a change. `waits`: nothing is to be
-    written, but it is not ready yet."""
+    written, but it is not ready yet. An `unread` step says why nothing is known: nothing is written for it either."""
 
     resource: Resource
     action: str
@@ -132,13 +133,15 @@ def said(write: Write, endpoint: Mapping[str, str]) -> dict[str, Any]:
 
 
 def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Do two plans say the same? An etag, or a resourceVersion, may have moved with a write that changed nothing for us."""
+    """Do two plans say the same? An etag, or a resourceVersion, may have moved with a write that changed nothing for us; and why
+    something was not read may be said in other words."""
     return json.dumps(_without_etags(one), sort_keys=True) == json.dumps(_without_etags(other), sort_keys=True)
 
 
 def _without_etags(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_etags(each) for key, each in value.items() if key not in {"etag", "resourceVersion"}}
+        moving = {"etag", "resourceVersion", *(("why",) if value.get("action") == UNREAD else ())}
+        return {key: _without_etags(each) for key, each in value.items() if key not in moving}
     if isinstance(value, list):
         return [_without_etags(each) for each in value]
     return value

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import threading
+import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,12 +16,14 @@ from downwind.bootstrap.kubernetes import KubernetesCalls, locate
 from downwind.bootstrap.programs import forwarded
 from downwind.bootstrap.values import Values
 from downwind.bootstrap.write import Request
-from downwind.errors import Refused
+from downwind.errors import Misconfigured, Refused, TransientError
 from downwind.perform.world import World
 from downwind.ports import Trigger
 from downwind.settings import Settings
 
 RELEASE, SERVICE, PORT = "spinnaker", "spinnaker-gate", 8084
+_SILENT = 20.0
+"""Seconds in which a way that did not open is not tried again: every pipeline asks for it, one after the other."""
 COPY = "downwind-gate"
 """The copy of Gate's password in the cluster (infra/wanted/copies.yaml)."""
 Way = Callable[[], contextlib.AbstractContextManager[str]]
@@ -51,19 +54,35 @@ def join(
 class GateReach:
     """Callable: Gate, or None while the one that we install does not answer yet."""
 
-    def __init__(self, cloud: Cloud, values: Values, ways: contextlib.ExitStack, way: Way, address: str | None) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        values: Values,
+        ways: contextlib.ExitStack,
+        way: Way,
+        address: str | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._cloud = cloud
         self._values = values
         self._ways = ways
         self._way = way
         self._address = address
         self._lock = threading.Lock()
+        self._clock = clock
         self._found: Gate | None = None
+        self._failed: tuple[float, TransientError] | None = None
 
     def __call__(self) -> Gate | None:
         with self._lock:
-            if self._found is None and self._there():
-                self._found = self._made()
+            if self._failed is not None and self._clock() - self._failed[0] < _SILENT:
+                raise self._failed[1]
+            if self._found is None:
+                try:
+                    self._found = self._made() if self._there() else None
+                except TransientError as error:
+                    self._failed = (self._clock(), error)
+                    raise
             return self._found
 
     @property
@@ -96,7 +115,7 @@ class GateReach:
         self._ways.callback(client.close)
         pipelines = GatePipelines(url, headers=lambda: headers)
         self._ways.callback(pipelines.close)
-        return Gate(pipelines=pipelines, spinnaker=GateSpinnaker(client))
+        return Gate(address=url, pipelines=pipelines, spinnaker=GateSpinnaker(client))
 
     def _headers(self) -> dict[str, str]:
         """Of the Gate that we installed its own user: the one that functions are too, or, where they have a token, the one whose
@@ -129,7 +148,7 @@ class GateReach:
         path = f"v1/{secret}/versions/{number}:access"
         found = self._cloud.read(Request(api="secretmanager", path=path)) if number else None
         if found is None:
-            raise Refused(f"secret {name} is empty, and Gate is called with it", fix="put Gate's token into it")
+            raise Misconfigured(f"secret {name} is empty, and Gate is called with it", fix="put Gate's token into it")
         return b64decode(found["payload"]["data"]).strip()
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from downwind.bootstrap.apply import Applying, Outcome, steps_now
+from downwind.bootstrap.apply import Applying, Outcome, check_read, steps_now
 from downwind.bootstrap.audit import findings
 from downwind.bootstrap.destroy import steps_back, take_back
-from downwind.bootstrap.plan import Plan, Step, document, same
+from downwind.bootstrap.plan import UNREAD, Plan, Step, document, same
 from downwind.cli.bootstrap_place import Place, config_option, gate_option, lines, package_option, summary
 from downwind.errors import Refused, TransientError
 
@@ -60,6 +60,8 @@ def apply_command(
         raise Refused("; ".join(what for what, _ in lacking), fix="; ".join(fix for _, fix in lacking))
     steps = steps_now(plan, place.cloud)
     check_sound(plan, steps)
+    if then is not None and not any(each["action"] == UNREAD for each in then["steps"]):
+        check_read(steps, "nothing was done: the plan knew them")
     if then is not None and not same(then, document(steps, place.cloud.endpoints)):
         raise Refused(
             "the world has moved since the plan was made", fix=f"make it anew: downwind bootstrap plan --out {saved}"
@@ -79,6 +81,7 @@ def apply_command(
             f"not of this installation, and not as wanted: {', '.join(in_the_way)}",
             fix="look at them in the plan; write them under adopt:, or name them otherwise",
         )
+    check_read(steps, "the rest is done; for these make a plan once they can be read")
 
 
 def check_sound(plan: Plan, steps: Sequence[Step]) -> None:
@@ -113,6 +116,9 @@ def _told(outcome: Outcome, applying: Applying) -> None:
     )
 
 
+STILL_THERE = "run destroy again once they can be read, or leave them"
+
+
 @click.command("destroy")
 @config_option
 @package_option
@@ -140,6 +146,7 @@ def destroy_command(
     due: list[Step] = [each for each in steps if each.due]
     click.echo(summary(steps))
     if not due:
+        check_read(steps, STILL_THERE)
         return
     if not yes:
         project = place.plan.values.project
@@ -150,3 +157,4 @@ def destroy_command(
     click.echo(f"{len(due) - len(left)} gone; what stays is listed above")
     if left:
         raise TransientError(f"still in use: {', '.join(left)}; run destroy again in an hour or two")
+    check_read(steps, STILL_THERE)

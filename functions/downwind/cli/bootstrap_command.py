@@ -8,7 +8,7 @@ import click
 
 from downwind.bootstrap.apply import steps_now
 from downwind.bootstrap.config import complete, schema
-from downwind.bootstrap.plan import document
+from downwind.bootstrap.plan import UNREAD, document
 from downwind.bootstrap.shell import script
 from downwind.bootstrap.template import render
 from downwind.cli.bootstrap_place import (
@@ -147,7 +147,8 @@ def plan_command(
 ) -> None:
     """Say what is missing, what differs, and the exact line or request for each. Nothing is changed.
 
-    Exit code: 0 nothing to do, 1 refused, 2 something to do, 3 Google did not answer.
+    Exit code: 0 nothing to do, 1 refused, 2 something to do, 3 Google did not answer; or Gate did not, and the plan says of its
+    part that it was not read.
 
     \b
     Examples:
@@ -168,4 +169,5 @@ def plan_command(
     else:
         shown = [each for each in steps if each.action != "keep" or each.waits]
         show(document(steps, endpoints), output, lambda: [*lines(shown, endpoints), f"{summary(steps)}"])
-    context.exit(2 if needs_attention(steps) else 0)
+    unread = any(each.action == UNREAD for each in steps)
+    context.exit(3 if unread else 2 if needs_attention(steps) else 0)

@@ -17,7 +17,7 @@ from downwind.bootstrap.config import read_config
 from downwind.bootstrap.files import Files
 from downwind.bootstrap.gcloud import Gcloud, Writer, make_session
 from downwind.bootstrap.package import digest, read_package
-from downwind.bootstrap.plan import Plan, Step, said
+from downwind.bootstrap.plan import UNREAD, Plan, Step, said
 from downwind.bootstrap.programs import HelmProgram
 from downwind.bootstrap.reach import join
 from downwind.bootstrap.values import Values
@@ -126,7 +126,7 @@ def write_file(file: Path, text: str) -> None:
 
 def lines(steps: Sequence[Step], endpoints: Mapping[str, str]) -> Iterator[str]:
     """As terraform says it: a sign, what, why, and the line that does it."""
-    signs = {"create": "+", "change": "~", "replace": "!", "delete": "-", "keep": "=", "foreign": "?"}
+    signs = {"create": "+", "change": "~", "replace": "!", "delete": "-", "keep": "=", "foreign": "?", UNREAD: "?"}
     for step in steps:
         yield printable(f"{signs[step.action]} {step.action:<8}{step.resource.key}")
         yield printable(f"      {step.why}")
@@ -142,11 +142,11 @@ def lines(steps: Sequence[Step], endpoints: Mapping[str, str]) -> Iterator[str]:
 def summary(steps: Sequence[Step]) -> str:
     counts = {
         action: sum(1 for each in steps if each.action == action)
-        for action in ("create", "change", "replace", "delete", "keep", "foreign")
+        for action in ("create", "change", "replace", "delete", "keep", "foreign", UNREAD)
     }
     return (
         ", ".join(
-            f"{number} to {action}" if action not in {"keep", "foreign"} else f"{number} {action}"
+            f"{number} to {action}" if action not in {"keep", "foreign", UNREAD} else f"{number} {action}"
             for action, number in counts.items()
             if number
         )

@@ -24,6 +24,8 @@ class Kind:
     marks: tuple[str, ...] = ("labels", "annotations", "resourceLabels", "description")
     waits = False
     overwrites = False
+    elsewhere = False
+    """It is kept by a system that may be silent while the rest of the plan is sound: then its step says so, and stops nothing."""
     shows = True
     """Can be read back after it was made."""
     patience = 120.0

@@ -12,6 +12,7 @@ from downwind.soundness.write_pipeline import comparable
 class _AtGate(Kind):
     patience = 600.0
     overwrites = True
+    elsewhere = True
 
     def _request(self, path: str, method: str = "GET", body: Body | None = None, seen: object = None) -> Request:
         gate = str(self.values.config["spinnaker"]["gate"]).rstrip("/")

@@ -2,7 +2,7 @@
 
 from downwind.bootstrap.apply import steps_now
 from downwind.bootstrap.cloud import Cloud
-from downwind.bootstrap.plan import Plan, Step
+from downwind.bootstrap.plan import UNREAD, Plan, Step
 from downwind.bootstrap.proof.result import Result
 from downwind.errors import DownwindError
 
@@ -17,6 +17,7 @@ def check(plan: Plan, cloud: Cloud, *, packaged: bool) -> list[Result]:
     except DownwindError as error:
         return [Result(group=GROUP, what="the cloud is as infra/ says", state="unreachable", why=str(error))]
     found = [each for each in steps if (each.due or each.action == "foreign") and not (not packaged and _source(each))]
+    unread = [each for each in steps if each.action == UNREAD]
     drifted = [each for each in found if each.due or each.differs]
     results = [
         Result(
@@ -28,7 +29,8 @@ def check(plan: Plan, cloud: Cloud, *, packaged: bool) -> list[Result]:
         )
         for each in drifted
     ]
-    if not drifted:
+    results += [Result(group=GROUP, what=each.resource.key, state="unreachable", why=each.why) for each in unread]
+    if not drifted and not unread:
         why = f"{len(steps)} resources and rights, nothing to do"
         results.append(Result(group=GROUP, what="the cloud is as infra/ says", state="ok", why=why))
     return [*results, *([] if packaged else [_one_source(plan, cloud)])]
