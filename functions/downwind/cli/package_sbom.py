@@ -83,9 +83,17 @@ def _engine(name: str, about: dict[str, str]) -> dict[str, Any]:
     }
 
 
-@click.command()
+@click.command("scripts/sbom", context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("package", type=click.Path(dir_okay=False, exists=True, path_type=Path))
 def main(package: Path) -> None:
+    """Write the bill of materials (CycloneDX 1.6) of PACKAGE, a zip of scripts/package, beside it; print its path. It holds every
+    Python distribution that the package's requirements lock, and the engines in it, each by hash.
+
+    \b
+    Examples:
+      scripts/sbom dist/0f1e….zip
+      scripts/package && scripts/sbom dist/*.zip
+    """
     try:
         document = bill(package)
     except DownwindError as error:
@@ -96,4 +104,4 @@ def main(package: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/sbom")
