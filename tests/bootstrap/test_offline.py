@@ -134,6 +134,15 @@ def test_the_command_needs_no_access_and_ends_with_2(monkeypatch: pytest.MonkeyP
     assert table.output.splitlines()[-1] == f"{len(make_plan('standard').resources)} to create"
 
 
+@pytest.mark.parametrize("output", ["json", "yaml"])
+def test_a_script_is_no_document(output: str) -> None:
+    line = ["bootstrap", "plan", "--offline", "--config", str(CONFIGS / "smallest.yaml"), "--shell", "-o", output]
+    refused = CliRunner().invoke(main, line)
+    assert refused.exit_code == 2
+    assert refused.stdout == ""
+    assert f"--shell prints a script, and -o {output} a document: leave one of them out" in refused.stderr
+
+
 def test_the_package_depends_on_the_files_alone(tmp_path: Path) -> None:
     functions = Path(__file__).parents[2] / "functions"
     one, two = make_package(functions), make_package(functions)

@@ -156,6 +156,8 @@ def plan_command(
       downwind bootstrap plan --out plan.json
       downwind bootstrap plan --offline --shell > install.sh
     """
+    if shell and output != "table":
+        raise click.UsageError(f"--shell prints a script, and -o {output} a document: leave one of them out")
     place = Place(config_file, package_file, offline, gate)
     plan = place.plan
     steps = plan.offline() if offline else steps_now(plan, place.cloud)
