@@ -68,7 +68,9 @@ def init_command(path: Path, *, strategy: str | None, force: bool, **given: str 
     if pipelines:
         click.echo(f"{folder} written. Look through it, then: downwind pipelines check {folder}/*.yaml")
         for part, place in STRATEGIES[str(strategy)].parts.items():
-            click.echo(f"Part {part!r} of production's bundle is {place}/: put its manifests there")
+            there = any(path.parent.joinpath(place).glob("*"))
+            what = "what is there is its manifests" if there else "put its manifests there"
+            click.echo(f"Part {part!r} of production's bundle is {place}/: {what}")
     click.echo("Into an installation: downwind app apply. Into a local world: downwind local add DIRECTORY")
 
 

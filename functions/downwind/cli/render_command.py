@@ -208,4 +208,5 @@ def _write(parts: Mapping[str, Bundle], to: Path) -> None:
                 (to / part / name).write_bytes(data)
     except OSError as error:
         raise Refused(f"{to} cannot be written: {error.strerror}", fix="name a folder that is not there yet") from error
-    click.echo(f"{sum(len(each.objects) for each in parts.values())} objects in {to}")
+    count = sum(len(each.objects) for each in parts.values())
+    click.echo(f"{count} object{'' if count == 1 else 's'} in {to}")

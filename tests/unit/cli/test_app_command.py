@@ -111,6 +111,14 @@ def test_init_writes_the_pipelines_of_a_strategy_too(cli: Any, tmp_path: Path, s
     assert all(part in done.output for part in parts.values())
 
 
+def test_init_says_where_manifests_are_missing_and_where_they_are_there(cli: Any, tmp_path: Path) -> None:
+    (tmp_path / "deploy" / "production").mkdir(parents=True)
+    (tmp_path / "deploy" / "production" / "web.yaml").write_text("kind: Deployment\n")
+    done = cli.run("app", "init", "--file", str(tmp_path / "downwind.yaml"), *flags(), "--strategy", "canary")
+    assert "is deploy/production/: what is there is its manifests" in done.output
+    assert "is deploy/production-canary/: put its manifests there" in done.output
+
+
 def test_init_overwrites_no_pipeline_without_force(cli: Any, tmp_path: Path) -> None:
     (tmp_path / "pipelines").mkdir()
     kept = tmp_path / "pipelines" / "deploy-staging.yaml"

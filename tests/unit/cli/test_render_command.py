@@ -142,6 +142,7 @@ def test_a_folder_for_people_holds_one_file_an_object(cli: Any, folder: Path, tm
     names = sorted(path.name for path in (tmp_path / "out" / "manifests").iterdir())
     assert names == ["0001-configmap-b.json", "0002-pod-a.json"]
     assert json.loads((tmp_path / "out" / "manifests" / names[0]).read_text())["kind"] == "ConfigMap"
+    assert cli.run("render", "deploy", "-o", "dir", "--to", "one").stdout == "1 object in one\n"
     again = cli.run("render", "deploy", "-o", "dir", "--to", "out")
     assert "out cannot be written: File exists; name a folder that is not there yet" in again.stderr
 
