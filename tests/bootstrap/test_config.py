@@ -117,6 +117,38 @@ def test_what_is_no_yaml_and_what_is_not_there_are_refused(tmp_path: Path) -> No
     assert CliRunner().invoke(main, ["bootstrap", "plan", "--offline", "--config", str(file)]).exit_code == 1
 
 
+def test_init_checks_each_answer_as_it_is_given_and_asks_again(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    answers = [
+        "Acme!",
+        "acme-small",
+        "many",
+        "210987654321",
+        "mars",
+        "europe-west1",
+        "some",
+        "none",
+        "n",
+        "gate",
+        "http://g:8084",
+    ]
+    done = CliRunner().invoke(main, ["bootstrap", "init", "--file", str(file)], input="\n".join(answers) + "\n")
+    assert done.exit_code == 0, done.output
+    for field in ("project", "number", "region", "cluster.create", "spinnaker.gate"):
+        assert done.stderr.count(f"Error: {field}: ") == 1, field
+    assert complete(yaml.safe_load(file.read_text()))["project"] == "acme-small"
+
+
+def test_init_looks_at_what_options_gave_before_it_asks(tmp_path: Path) -> None:
+    line = ["bootstrap", "init", "--project", "Acme!", "--number", "many", "--file", str(tmp_path / "c.yaml")]
+    refused = CliRunner().invoke(main, line, input="europe-west1\n")
+    assert refused.exit_code == 1
+    assert "project: " in refused.output
+    assert "number: " in refused.output
+    assert "Region" not in refused.output
+    assert not (tmp_path / "c.yaml").exists()
+
+
 def test_init_writes_what_plan_reads_with_every_field_as_a_comment(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     more = ["--webhooks", "--caller", "user:ann@acme.example", "--file", str(file)]

@@ -22,6 +22,7 @@ from downwind.cli.bootstrap_place import (
     summary,
     write_file,
 )
+from downwind.cli.bootstrap_questions import Answers
 from downwind.cli.lazy import LazyGroup
 from downwind.cli.output import output_option, show
 from downwind.errors import Refused
@@ -86,31 +87,25 @@ def init_command(
     if path.exists() and not force:
         raise Refused(f"{path} is there already", fix="take another --file, or overwrite it with --force")
 
-    def asked(name: str, question: str, default: str | None = None) -> str:
-        value = given.get(name)
-        return value if value is not None else str(click.prompt(question, default=default, err=True))
-
+    cluster = {"context": context} if context is not None else {"create": given["cluster"]}
     config: dict[str, Any] = {
         "apiVersion": "downwind.dev/v1",
         "kind": "Installation",
-        "project": asked("project", "Project id"),
-        "number": asked("number", "Project number"),
-        "region": asked("region", "Region", "europe-west1"),
-        "cluster": {"context": context}
-        if context is not None
-        else {"create": asked("cluster", "Make a cluster (none, autopilot, standard)", "none")},
+        **{name: given[name] for name in ("project", "number", "region")},
+        "cluster": cluster,
+        "spinnaker": {"gate": given["gate"], "install": install_spinnaker},
     }
-    install = (
-        install_spinnaker
-        if install_spinnaker is not None
-        else click.confirm("Install Spinnaker by our chart?", err=True)
-    )
-    reserved = install and config["cluster"].get("create", "none") != "none"
+    answers = Answers(config)
+    answers.ask(("project",), "Project id")
+    answers.ask(("number",), "Project number")
+    answers.ask(("region",), "Region", "europe-west1")
+    if context is None:
+        answers.ask(("cluster", "create"), "Make a cluster (none, autopilot, standard)", "none")
+    if install_spinnaker is None:
+        config["spinnaker"]["install"] = click.confirm("Install Spinnaker by our chart?", err=True)
+    reserved = config["spinnaker"]["install"] and cluster.get("create", "none") != "none"
     address = f"http://{schema()['properties']['network']['properties']['gateAddress']['default']}:8084"
-    config["spinnaker"] = {
-        "gate": asked("gate", "Address of Gate, as functions reach it", address if reserved else None),
-        "install": install,
-    }
+    answers.ask(("spinnaker", "gate"), "Address of Gate, as functions reach it", address if reserved else None)
     if namespaces:
         config["namespaces"] = [{"name": each} for each in namespaces]
     if webhooks:
