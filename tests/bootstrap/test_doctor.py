@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from tests.bootstrap.conftest import CONFIGS
+from tests.bootstrap.fake.state import Fault
 from tests.bootstrap.site import MakeSite, Site
 
 from downwind.bootstrap.check import Check
@@ -252,3 +253,38 @@ def test_the_command_ends_with_1_where_something_is_wrong(
     done = CliRunner().invoke(main, ["bootstrap", "doctor", "--config", str(CONFIGS / "smallest.yaml")])
     assert done.exit_code == 1
     assert "to do: install the Google Cloud CLI" in done.output
+
+
+@pytest.mark.parametrize(
+    ("said", "what", "fix"),
+    [
+        ("Google Cloud SDK 527.9.9", "gcloud 527.9.9", "gcloud components update"),
+        ("Google Cloud SDK 528.0.0", "gcloud 528.0.0", None),
+        ("Google Cloud SDK 1000.0.0", "gcloud 1000.0.0", None),
+        ("a version of somebody's own", "gcloud 0.0.0", "gcloud components update"),
+    ],
+)
+def test_a_gcloud_that_is_too_old_is_told(
+    make_site: MakeSite, tmp_path: Path, said: str, what: str, fix: str | None
+) -> None:
+    program = tmp_path / "gcloud"
+    program.write_text(f'#!/bin/sh\n[ "$1" = version ] && echo "{said}"\ntrue\n')
+    program.chmod(0o755)
+    site = make_site("smallest")
+    found = examine(site.plan, site.cloud(), which=lambda name: str(program) if name == "gcloud" else None)
+    assert Check(what=what, fix=fix) in found
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "what"),
+    [
+        (404, "NOT_FOUND", "project acme-small is not there"),
+        (403, "PERMISSION_DENIED", "project acme-small is not there, or not yours to see: Google answers 403 to both"),
+    ],
+)
+def test_a_project_that_is_not_there_is_told(make_site: MakeSite, status: int, reason: str, what: str) -> None:
+    site = make_site("smallest")
+    site.google.state.faults = [Fault("cloudresourcemanager", "GET", "/projects/acme-small$", status, 1, reason)]
+    first = next(each for each in wrong(site) if "project" in each.what)
+    assert first.what == what
+    assert str(first.fix).startswith("gcloud projects create acme-small, another project in the configuration")

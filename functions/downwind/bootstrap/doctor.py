@@ -92,11 +92,17 @@ def _run(*line: str) -> str:
 
 def _project(plan: Plan, cloud: Cloud) -> Iterator[Check]:
     values = plan.values
-    found = cloud.read(Request(api="cloudresourcemanager", path=f"v1/projects/{values.project}"))
+    try:
+        found = cloud.read(Request(api="cloudresourcemanager", path=f"v1/projects/{values.project}"))
+        what = "is not there"
+    except Misconfigured as error:
+        if ": 403 " not in str(error):
+            raise
+        found, what = None, "is not there, or not yours to see: Google answers 403 to both"
     if found is None:
         yield Check(
-            what=f"project {values.project} is not there",
-            fix="gcloud projects create, or another project in the configuration",
+            what=f"project {values.project} {what}",
+            fix=f"gcloud projects create {values.project}, another project in the configuration, or ask for Viewer on it",
         )
         return
     number = str(found.get("projectNumber"))
