@@ -4,7 +4,7 @@ that the plan shows and `apply` does, and no text of a secret is read for it."""
 from typing import Any
 
 import pytest
-from tests.bootstrap.conftest import make_plan
+from tests.bootstrap.conftest import CONFIGS, make_plan
 from tests.bootstrap.site import MakeSite, Site
 from tests.bootstrap.test_deploy import deploying
 
@@ -13,6 +13,9 @@ from downwind.bootstrap.gcloud import Writer
 from downwind.bootstrap.plan import Step, document, same
 from downwind.bootstrap.proof import drift
 from downwind.bootstrap.write import NEWEST, Request, Write
+from downwind.cli.bootstrap_place import Place
+from downwind.cli.bootstrap_site import cloud_session
+from downwind.cli.context import Session
 from downwind.errors import PermanentError, Refused
 
 CALLING = ("on-push", "on-build", "on-image", "on-request", "on-execution", "on-tick", "operate")
@@ -164,3 +167,8 @@ def test_a_version_that_was_not_read_is_never_written(make_site: MakeSite) -> No
         with pytest.raises(PermanentError, match="never written"):
             Writer(site.cloud(), None).do(write)
     assert site.google.state.writes() == []
+
+
+def test_a_proof_reads_the_newest() -> None:
+    session = cloud_session(Place(CONFIGS / "standard.yaml", offline=True), Session())
+    assert session.settings.gate_token_secret == "gate-token"

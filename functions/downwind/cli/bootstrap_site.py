@@ -9,6 +9,7 @@ from typing import Any
 from downwind.bootstrap.proof.cloud_doors import CloudDoors
 from downwind.bootstrap.proof.site import Canary, Site, Token
 from downwind.bootstrap.proof.tokens import stranger
+from downwind.bootstrap.write import NEWEST
 from downwind.cli.bootstrap_place import Place
 from downwind.cli.context import PREFIX, Session
 from downwind.errors import Refused, TransientError
@@ -21,7 +22,9 @@ _CALL_SECONDS = 20
 def cloud_session(place: Place, session: Session) -> Session:
     """As a function of the installation is set; what DOWNWIND_* says here counts more: a Gate that is forwarded, a kubeconfig."""
     function = next(each for each in place.plan.resources if each.key == "function/on-push")
-    given = {name: str(value) for name, value in function.body["serviceConfig"]["environmentVariables"].items()}
+    variables = function.body["serviceConfig"]["environmentVariables"]
+    # Which version a function was given only a plan knows: here a secret is its newest.
+    given = {name: str(value).removesuffix(f"/versions/{NEWEST}") for name, value in variables.items()}
     mine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     over = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
     known = {name: value for name, value in given.items() if name.startswith(PREFIX) and "SENDERS" not in name}
