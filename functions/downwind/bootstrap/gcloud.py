@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from downwind.bootstrap.cloud import Cloud, Conflict, Held, NotYet
@@ -23,6 +25,8 @@ LIMIT = 1800.0
 
 
 SIGN_IN = "gcloud auth login"
+_GOOD, _LEFT = timedelta(minutes=30), timedelta(minutes=5)
+"""How long a token of gcloud's is used, and what has to be left of that: google-auth asks anew 225 seconds before its end."""
 
 
 class Writer:
@@ -134,7 +138,7 @@ def make_session(environment: Mapping[str, str]) -> Any:
     if token:
         credentials: Any = Credentials(token=token)
     elif Gcloud.there():
-        credentials = Credentials(token=None, refresh_handler=_by_gcloud(environment))
+        credentials = Credentials(token=None, refresh_handler=_Tokens(environment))
     else:
         try:
             credentials, _project = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
@@ -146,14 +150,29 @@ def make_session(environment: Mapping[str, str]) -> Any:
     return session
 
 
-def _by_gcloud(environment: Mapping[str, str]) -> Any:
-    def renewed(_request: Any, **_more: Any) -> tuple[str, Any]:
-        from datetime import UTC, datetime, timedelta
+class _Tokens:
+    """google-auth's `refresh_handler`: gcloud is asked once for all threads, and an answer that nobody is signed in stands for
+    the life of this program: each call would find the same, a second later."""
 
-        token = Gcloud(environment).run(("gcloud", "auth", "print-access-token")).strip()
-        return token, datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=30)
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._gcloud = Gcloud(environment)
+        self._lock = threading.Lock()
+        self._known: tuple[str, datetime] | None = None
+        self._nobody: Misconfigured | None = None
 
-    return renewed
+    def __call__(self, _request: Any, **_more: Any) -> tuple[str, datetime]:
+        with self._lock:
+            if self._nobody is not None:
+                raise self._nobody
+            now = datetime.now(UTC).replace(tzinfo=None)  # as google-auth has its times
+            if self._known is None or self._known[1] - now < _LEFT:
+                try:
+                    token = self._gcloud.run(("gcloud", "auth", "print-access-token")).strip()
+                except Misconfigured as error:
+                    self._nobody = error
+                    raise
+                self._known = token, now + _GOOD
+            return self._known
 
 
 def environment_of(variables: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from downwind.bootstrap.kubernetes import token_of
 from downwind.bootstrap.proof import clusters, doors, drift, facts, gate
 from downwind.bootstrap.proof.change import make
 from downwind.bootstrap.proof.follow import GROUP as ROLLOUT
@@ -18,7 +19,7 @@ from downwind.cli.bootstrap_site import cloud_session, cloud_site, local_site
 from downwind.cli.context import Session, pass_session, tell_unreadable
 from downwind.cli.fitness import fitness
 from downwind.cli.output import output_option, printable, show
-from downwind.errors import DownwindError, Refused
+from downwind.errors import DownwindError, Misconfigured, Refused, TransientError
 from downwind.model.catalog import Registered
 from downwind.perform import applications
 from downwind.perform.verify import verify
@@ -93,6 +94,8 @@ def verify_command(
         place = Place(
             config_file, package_file, offline=True
         )  # what runs is compared only with a package that is there
+        if {doors.GROUP, drift.GROUP} & set(only or GROUPS):
+            check_signed_in(place)
         session = cloud_session(place, session)
         site = cloud_site(place, session, canary, stranger)
     proof = Proof(session, site, place, contexts, timeout, say=lambda line: click.echo(printable(line), err=True))
@@ -107,6 +110,14 @@ def verify_command(
     }
     show(document, output, lambda: _table(results, code))
     context.exit(code)
+
+
+def check_signed_in(place: Place) -> None:
+    """Said once, and before anything is pushed: without it every question to Google ends alike."""
+    try:
+        token_of(place.cloud.session)
+    except Misconfigured as error:
+        raise TransientError(f"nothing was checked: {error}") from error
 
 
 def _table(results: Sequence[Result], code: int) -> Iterator[str]:
