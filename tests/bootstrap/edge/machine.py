@@ -5,13 +5,16 @@ import os
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from tests.bootstrap.edge.certificates import Authority
+from tests.bootstrap.edge.doors import FunctionDoors
+from tests.bootstrap.edge.follows import Follows
+from tests.bootstrap.edge.programs import Programs
 from tests.bootstrap.edge.proxy import Proxy
 from tests.bootstrap.edge.routes import Routes, WithoutWire
 from tests.bootstrap.fake.state import State
@@ -52,6 +55,7 @@ class Machine:
     proxy: Proxy
     environment: Mapping[str, str]
     folder: Path
+    programs: Programs | None
 
     @property
     def local(self) -> LocalWorld:
@@ -59,21 +63,35 @@ class Machine:
 
 
 @contextmanager
-def started(folder: Path, config: Path, *, person: str = PERSON) -> Iterator[Machine]:
+def started(folder: Path, config: Path, *, package: bool = False, person: str = PERSON) -> Iterator[Machine]:
     """Runs inside the block: the fake of Google with nothing in it, and a local world with the installation's names, whose
-    cluster has no policy yet. Nothing is left running."""
+    cluster has no policy yet. Nothing is left running. `package`: functions run as they were deployed, from the very package, as
+    the subscriptions that were made push to them; else the local world's functions and subscriptions stand for them."""
     values = Values(read_config(str(config), config.read_bytes()), "")
     names = Names(project=values.project, prefix=f"{values.project}-{values.name}", every_namespace=False)
     state = State()
     state.numbers[values.project] = values.number
     with DownwindWorld(folder, names=names) as world:
-        routes = Routes(state, world.local, values)
         made = folder / "machine"
         made.mkdir(exist_ok=True)
-        with Proxy(Authority(made), routes, routes.knows) as proxy:
+        environment: dict[str, str] = {}
+        programs = Programs(made, environment) if package else None
+        follows = Follows(state, world.local, values, made, programs)
+        doors = FunctionDoors(state, world.local, values.number, programs.url if programs else lambda _name: None)
+        routes = Routes(state, world.local, values, follows, doors)
+        with Proxy(Authority(made), routes, routes.knows) as proxy, programs or nullcontext():
+            follows.inside = proxy.url
             _without_policy(world.local)
-            environment = _environment(made, proxy, world.local, person)
-            yield Machine(state=state, world=world, routes=routes, proxy=proxy, environment=environment, folder=folder)
+            environment |= _environment(made, proxy, world.local, person)
+            yield Machine(
+                state=state,
+                world=world,
+                routes=routes,
+                proxy=proxy,
+                environment=environment,
+                folder=folder,
+                programs=programs,
+            )
 
 
 def _without_policy(world: LocalWorld) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from google.oauth2.credentials import Credentials
-from tests.bootstrap.edge.doors import FunctionDoors, claims
+from tests.bootstrap.edge.doors import INSIDE, FunctionDoors, claims
+from tests.bootstrap.edge.follows import Follows
 from tests.bootstrap.edge.forward import forward
 from tests.bootstrap.edge.proxy import Answered, Asked
 from tests.bootstrap.fake.apis import secret_text
@@ -18,45 +19,55 @@ from tests.bootstrap.fake.state import State
 from downwind.bootstrap.values import Values
 from downwind.local.calls import call
 from downwind.local.kubernetes_api import PREFIX
-from downwind.local.world_file import GITHUB_SECRET, LocalWorld
+from downwind.local.world_file import LocalWorld
 
 GOOGLE = ".googleapis.com"
 _OBJECTS = re.compile(r"/(?:upload/|download/)?storage/v1/b/([^/]+)/o(?:/|$)")
 _MESSAGES = re.compile(
     r"/v1/projects/[^/]+/(?:topics|subscriptions)/[^/]+:(?:publish|pull|acknowledge|modifyAckDeadline)"
 )
-_HEARD = re.compile(r"/v1/projects/[^/]+/subscriptions/(verify|verify-executions)")
+_BUILDS = re.compile(r"/v1/projects/[^/]+/(locations/[^/]+/)?(builds|operations)|/v1/.+/triggers/[^/]+:run$")
 
 
 class Routes:
     """For one installation. The fake keeps buckets, subscriptions and policies; objects and messages are the local world's, under
     the same names. `open_gate`: Gate asks nobody who they are. `gate_version`: which Spinnaker it says to be."""
 
-    def __init__(self, state: State, world: LocalWorld, values: Values) -> None:
+    def __init__(self, state: State, world: LocalWorld, values: Values, follows: Follows, doors: FunctionDoors) -> None:
         self._state = state
         self._world = world
         self._values = values
         self._gate = urlsplit(values.config["spinnaker"]["gate"]).hostname
-        self.doors = FunctionDoors(state, world, values.number)
+        self.doors = doors
+        self.follows = follows
         self.open_gate = False
         self.gate_version = "2026.2.4"
 
     def knows(self, host: str) -> bool:
-        known = host.endswith((GOOGLE, ".run.app", ".gke.goog", f".{DOMAIN}")) or host == self._gate
-        return known and (not host.endswith(GOOGLE) or self._api(host) is not None)
+        if host.endswith(GOOGLE):
+            return self._api(host) is not None
+        return host.endswith((".run.app", ".gke.goog", ".pkg.dev", f".{DOMAIN}")) or host == self._gate
 
     def __call__(self, asked: Asked) -> Answered | None:
+        if not asked.host or asked.host == "127.0.0.1":
+            return self.doors.pushed(asked) if asked.path.startswith(INSIDE) else Answered(status=404)
         if asked.host.endswith(".run.app"):
             return self.doors(asked)
         if asked.host.endswith(".gke.goog"):
             return forward(asked, self._world.url("gate"), PREFIX + asked.path, without=("authorization",))
         if asked.host == self._gate:
             return self._of_gate(asked)
+        if asked.host.endswith(".pkg.dev"):
+            return forward(asked, self._world.url("registry"), _in_mirror(asked), without=("authorization",))
         if asked.host == f"oauth2{GOOGLE}":
             return self._token(asked)
+        if asked.host == f"www{GOOGLE}" and asked.path == "/oauth2/v1/certs":
+            return forward(asked, self._world.url("pubsub_rest"), "/-/certs")
         api, path = self._api(asked.host), urlsplit(asked.path).path
         if api is None:
             return None
+        if api == "cloudbuild" and _BUILDS.match(path):
+            return forward(asked, self._world.url("builds"), asked.path)
         bucket = _OBJECTS.match(path)
         if api == "storage" and bucket and bucket[1] in self._world.buckets.values():
             return forward(asked, self._world.url("storage"), asked.path)
@@ -64,12 +75,13 @@ class Routes:
             return forward(asked, self._world.url("pubsub_rest"), asked.path)
         answered = self._of_fake(asked, api)
         if answered.status == 200 and asked.method != "GET":
-            self._followed(api, asked.method, unquote(path), asked.body)
+            query = {name: value[0] for name, value in parse_qs(urlsplit(asked.path).query).items()}
+            self.follows(api, asked.method, unquote(path), query, asked.body)
         return answered
 
     def _api(self, host: str) -> str | None:
         label = host.removesuffix(GOOGLE)
-        return "oauth2" if label == "oauth2" else api_of(host if host.endswith(DOMAIN) else f"{label}.{DOMAIN}")
+        return label if label in {"oauth2", "www"} else api_of(host if host.endswith(DOMAIN) else f"{label}.{DOMAIN}")
 
     def _of_fake(self, asked: Asked, api: str) -> Answered:
         try:
@@ -79,25 +91,6 @@ class Routes:
         signed = "Authorization" in asked.headers
         status, answer = respond(self._state, asked.method, asked.path, body, authorized=signed, host=f"{api}.{DOMAIN}")
         return _json(answer, status)
-
-    def _followed(self, api: str, method: str, path: str, body: bytes) -> None:
-        """What was changed at Google's has to hold where it happens."""
-        heard = _HEARD.fullmatch(path)
-        if api == "pubsub" and heard:
-            url = f"{self._world.url('pubsub_rest')}{path}"
-            call("DELETE", url)
-            if method != "DELETE":
-                call("PUT", url, self._state.resources["pubsub", path.removeprefix("/v1/")])
-        if api == "storage" and method in {"POST", "PATCH"} and path.startswith("/storage/v1/b"):
-            for bucket in self._world.buckets.values():
-                kept = self._state.resources.get(("storage", f"b/{bucket}"))
-                if kept is not None:
-                    change = {"retentionPolicy": kept.get("retentionPolicy")}
-                    call("PATCH", f"{self._world.url('storage')}/storage/v1/b/{bucket}", change)
-        secret = self._values.resource_name("secret", "webhooks")
-        if api == "secretmanager" and secret and path.endswith(f"/secrets/{secret}:addVersion"):
-            newest = max(each for api, each in self._state.resources if api == "secret-data" and f"/{secret}/" in each)
-            (self._world.secrets / GITHUB_SECRET).write_text(f"{secret_text(self._state, newest)}\n")
 
     def _of_gate(self, asked: Asked) -> Answered:
         """Gate behind a sign-in, as in an installation: the local one has none."""
@@ -126,6 +119,11 @@ class Routes:
             issued: Any = call("POST", f"{self._world.url('pubsub_rest')}/-/token", wanted)
             return _json({"id_token": issued["token"]})
         return _json({"access_token": "played", "expires_in": 3600, "token_type": "Bearer"})
+
+
+def _in_mirror(asked: Asked) -> str:
+    """The local registry holds every registry's repositories by their whole names."""
+    return asked.path.replace("/v2/", f"/v2/{asked.host}/", 1) if asked.path != "/v2/" else asked.path
 
 
 def _json(body: Any, status: int = 200) -> Answered:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 from tests.bootstrap.edge.machine import Machine, put_secret
-from tests.bootstrap.whole.conftest import Bootstrap
+from tests.bootstrap.whole.conftest import PACKAGE, bootstrap
 
 from downwind.local.kubernetes_api import PREFIX
 
@@ -32,13 +32,29 @@ def failed(found: States) -> set[tuple[str, str]]:
     return {key for key, state in found.items() if state == "failed"}
 
 
-def test_an_installation_is_proved_whole(machine: Machine, bootstrap: Bootstrap) -> None:
-    found = checks(bootstrap("verify", "-o", "json"), 0)
+def verify(machine: Machine) -> Any:
+    return bootstrap(machine, "verify", "--package", PACKAGE, "-o", "json")
+
+
+def assert_whole(machine: Machine) -> None:
+    found = checks(verify(machine), 0)
     assert set(found.values()) == {"ok"}, found
     groups = [group for group, _ in found]
     counted = {group: groups.count(group) for group in groups}
     assert counted == {"rollout": 11, "refused": 12, "clusters": 1, "spinnaker": 1, "drift": 1}
     assert machine.proxy.escaped == [], "nothing is asked but what is answered here"
+
+
+def test_an_installation_is_proved_whole(machine: Machine) -> None:
+    assert_whole(machine)
+
+
+@pytest.mark.long
+def test_an_installation_that_runs_its_package_is_proved_whole(installed: Machine) -> None:
+    assert_whole(installed)
+    assert installed.programs is not None
+    called = {each.removeprefix("downwind-").partition("-0")[0] for each in installed.programs.running}
+    assert called == {"receive", "on-push", "on-build", "on-image", "on-execution", "on-tick"}
 
 
 @contextmanager
@@ -110,18 +126,18 @@ SEEN: dict[str, set[tuple[str, str]]] = {
 
 
 @pytest.mark.long
-def test_each_thing_that_is_broken_is_told_and_nothing_else(machine: Machine, bootstrap: Bootstrap) -> None:
+def test_each_thing_that_is_broken_is_told_and_nothing_else(installed: Machine) -> None:
     with ExitStack() as stack:
         for broken in BROKEN.values():
-            stack.enter_context(broken(machine))
-        found = checks(bootstrap("verify", "-o", "json"), 1)
+            stack.enter_context(broken(installed))
+        found = checks(verify(installed), 1)
     assert failed(found) == set().union(*SEEN.values())
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("group", BROKEN)
-def test_what_is_broken_alone_is_told_alone(machine: Machine, bootstrap: Bootstrap, group: str) -> None:
-    with BROKEN[group](machine):
-        found = checks(bootstrap("verify", "-o", "json"), 1)
+def test_what_is_broken_alone_is_told_alone(installed: Machine, group: str) -> None:
+    with BROKEN[group](installed):
+        found = checks(verify(installed), 1)
     assert failed(found) == SEEN[group]
     assert group in {each for each, _ in failed(found)}

@@ -39,6 +39,8 @@ class Follow:
     clock: Callable[[], float] = time.monotonic
     delivery: str = field(default_factory=lambda: f"downwind-verify-{uuid.uuid4()}")
     _told: set[str] = field(default_factory=set)
+    _seen: Sequence[Line] = ()
+    """As they were read last: facts stay, so a stage that is met in them needs no reading anew."""
 
     @property
     def event(self) -> str:
@@ -102,6 +104,9 @@ class Follow:
     def _stage(self, stage: Stage, change: Change) -> Result:
         begun, waits = self.clock(), ""
         limit = self.limit or stage.seconds
+        seen = next((each for each in self._seen if self._meets(stage, each)), None)
+        if seen is not None:
+            return self._ended(stage, seen, 0)
         while True:
             try:
                 lines = self._lines(change)
@@ -152,11 +157,12 @@ class Follow:
             if line.text not in self._told and line.step != "announced":
                 self._told.add(line.text)
                 self.tell(f"{line.step}: {line.text}")
+        self._seen = found
         return found
 
-    def _executions(self, what: str, change: Change) -> Result:
+    def _executions(self, what: str, _change: Change) -> Result:
         """Without them the patrol finds the end too, but later."""
-        triggered = next(each for each in self._lines(change) if self._meets(TRIGGERED, each))
+        triggered = next(each for each in self._seen if self._meets(TRIGGERED, each))
         stored = self.site.world.ledger.read(str(triggered.object))
         execution = str(ledger.read_fact(stored).body["execution"]) if stored is not None else ""
         look = "look at Echo's rest endpoint and its secret, the log of receive, and the topic executions"
