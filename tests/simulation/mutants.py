@@ -104,14 +104,14 @@ MUTANTS = (
         path=R + "follow.py",
         old="        if snapshot.tick is None or age <= timing.lease:",
         new="        if snapshot.tick is None:",
-        off=("fence", "correlation", "search", "doubles"),
+        off=("fence", "correlation", "doubles"),
     ),
     Mutant(
         name="a handler takes over as well",
         path=R + "follow.py",
         old="        if snapshot.tick is None or age <= timing.lease:",
         new="        if age <= 0:",
-        off=("fence", "correlation", "search", "doubles"),
+        off=("fence", "correlation", "doubles"),
     ),
     Mutant(
         name="a 412 is taken as lost",
@@ -124,7 +124,7 @@ MUTANTS = (
         path="adapters/own_success.py",
         old="    if standing and own:",
         new="    if standing:",
-        off=("fence", "correlation", "search", "doubles"),
+        off=("fence", "correlation", "doubles"),
     ),
     Mutant(
         name="done before the effect",
@@ -170,7 +170,6 @@ MUTANTS = (
         path=R + "attempts.py",
         old='    step = trigger(rollout, rollout.attempt, int(rollout.claim.body["epoch"]) + 1, environment, search=True)',
         new="    step = trigger(rollout, rollout.attempt + 1, 1, environment, search=False)",
-        off=("fence", "doubles"),
     ),
     Mutant(
         name="a correlation id without the attempt",
@@ -240,7 +239,6 @@ MUTANTS = (
         path=R + "due.py",
         old="        if entry.n <= claimed or entry.n < log[0].newest_rollback:\n            break",
         new="        if entry.n in rollouts and rollouts[entry.n].claims:\n            continue",
-        off=("fence", "guard", "doubles"),
     ),
     Mutant(
         name="oldest first",
