@@ -4,6 +4,8 @@ before: crash | stall | busy (refused for now, nothing done) | never (an effect 
         | late (an effect that arrives after the caller has given up)
 after:  crash | stall | lost (done, and the answer is lost)
         | retried (done, its answer lost inside the client library, whose repeat meets its own success: 412 or 403)
+either: tick | again (a tick, or the message that is handled here once more, runs from beginning to end meanwhile); written only,
+        since in drawn histories these come about by themselves
 """
 
 from collections.abc import Mapping
@@ -15,6 +17,7 @@ BEFORE_EFFECT = (*BEFORE, "never", "late")
 BEFORE_GENTLE = ("crash", "busy", "never")
 AFTER = ("crash", "stall", "lost")
 AFTER_CREATE = (*AFTER, "retried")
+MEANWHILE = ("tick", "again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +131,7 @@ class Written(Fate):
         self.offered.append(kinds)
         self.asked += 1
         kind = self._faults.get(self.asked - 1)
-        return kind if kind in kinds else None
+        return kind if kind in (*kinds, *MEANWHILE) else None
 
     def chance(self, rate: float) -> bool:
         del rate

@@ -96,6 +96,7 @@ class History:
         self.notifier = Receivers(self.points)
         self.pubsub = PubSub(self.scheduler, self.fate, self.publisher, self.clock)
         self.pubsub.handle = self._handle
+        self.points.meanwhile = {"tick": self.tick, "again": self.pubsub.again}
         self.outside = Outside(
             scheduler=self.scheduler,
             fate=self.fate,

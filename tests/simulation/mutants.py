@@ -104,14 +104,12 @@ MUTANTS = (
         path=R + "follow.py",
         old="        if snapshot.tick is None or age <= timing.lease:",
         new="        if snapshot.tick is None:",
-        off=("fence", "correlation", "doubles"),
     ),
     Mutant(
         name="a handler takes over as well",
         path=R + "follow.py",
         old="        if snapshot.tick is None or age <= timing.lease:",
         new="        if age <= 0:",
-        off=("fence", "correlation", "doubles"),
     ),
     Mutant(
         name="a 412 is taken as lost",
@@ -124,7 +122,6 @@ MUTANTS = (
         path="adapters/own_success.py",
         old="    if standing and own:",
         new="    if standing:",
-        off=("fence", "correlation", "doubles"),
     ),
     Mutant(
         name="done before the effect",

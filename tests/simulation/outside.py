@@ -64,6 +64,12 @@ class PubSub:
     def replay(self, letter: Letter) -> None:
         self._later(letter, self._fate.delivery(letter.kind))
 
+    def again(self) -> None:
+        """What is being handled is delivered once more, now."""
+        for letter in self.letters:
+            if letter.attempts and not letter.settled:
+                self._scheduler.after(0.1, self._deliver, letter)
+
     @property
     def waiting(self) -> bool:
         return any(not letter.settled for letter in self.letters)

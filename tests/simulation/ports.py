@@ -13,6 +13,8 @@ from downwind.errors import DownwindError, TransientError, UnknownOutcome
 from downwind.ports import NewObject, StoredObject
 
 T = TypeVar("T")
+MEANWHILE_SECONDS = 5.0
+"""A whole worker fits in; an effect that waits that long is not given up yet."""
 
 
 class Points:
@@ -21,6 +23,8 @@ class Points:
     def __init__(self, scheduler: Scheduler, fate: Fate) -> None:
         self.scheduler = scheduler
         self.fate = fate
+        self.meanwhile: dict[str, Callable[[], object]] = {}
+        """Brings another worker to the point."""
 
     def call(self, label: str, act: Callable[[], T], *, effect: bool = False, create: bool = False) -> tuple[T, bool]:
         """The answer, and whether the client's own retry has made the call twice. `effect`: its outcome can be unknown."""
@@ -49,6 +53,9 @@ class Points:
                 raise Crash(label)
             case "stall":
                 scheduler.sleep(self.fate.stall())
+            case "tick" | "again":
+                self.meanwhile[fault]()
+                scheduler.sleep(MEANWHILE_SECONDS)
             case "busy":
                 raise TransientError(f"{label}: 503")
             case "lost" if not effect:
@@ -128,12 +135,12 @@ class SimulatedStore(MemoryStore):
         if method != "create":
             return self._points.call(label, act)[0]
         answer, again = self._points.call(label, act, create=True)
-        if not again:
+        if answer is not None and not again:
             return answer
         # `answer` is what this very call wrote, or None where another's object stood: the nonce tells.
         standing = self._objects.get(name)
         meant = meant_by(
-            self._points.fate.random.choice((412, 403)) if not self._points.fate.over else 412,
+            self._points.fate.random.choice((412, 403)) if again and not self._points.fate.over else 412,
             standing=standing is not None,
             own=answer is not None and standing is answer,
             creating=True,
