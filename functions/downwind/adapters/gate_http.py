@@ -87,7 +87,14 @@ def timed_session(tls: ssl.SSLContext | None = None) -> "requests.Session":
             super().init_poolmanager(*arguments, **options)
             self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": SafePool}
 
-    session = requests.Session()
+    class Session(requests.Session):
+        """Follows nothing. Even where it is told not to, requests reads where a redirect leads, and raises ValueError of what is
+        no address."""
+
+        def get_redirect_target(self, resp: Any) -> None:  # noqa: ARG002 - its name is that of requests
+            return None
+
+    session = Session()
     for scheme in ("http://", "https://"):
         session.mount(scheme, Adapter())
     return session

@@ -9,7 +9,9 @@ import pytest
 import requests
 
 from downwind.adapters.bounded_http import BoundedHttp
-from downwind.errors import TransientError
+from downwind.adapters.gate_client import GateClient
+from downwind.adapters.notify_http import NoticeHttp
+from downwind.errors import Misconfigured, TransientError
 
 
 @pytest.fixture
@@ -35,7 +37,10 @@ def leads_to() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
-@pytest.mark.parametrize("location", ["http://[::1/x", "https://h:port/x", "https://h:99999/x", "//[x]/"])
+LOCATIONS = pytest.mark.parametrize("location", ["http://[::1/x", "https://h:port/x", "https://h:99999/x", "//[x]/"])
+
+
+@LOCATIONS
 def test_a_redirect_to_what_is_no_address_is_left_for_later(leads_to: tuple[str, list[str]], location: str) -> None:
     url, said = leads_to
     said.append(location)
@@ -43,3 +48,17 @@ def test_a_redirect_to_what_is_no_address_is_left_for_later(leads_to: tuple[str,
     with pytest.raises(TransientError, match="redirects to what is no address"):
         client.follow("GET", url, {}, None, 1 << 20, time.monotonic() + 5)
     client.close()
+
+
+@LOCATIONS
+def test_gate_and_receivers_follow_nothing_and_need_no_address(leads_to: tuple[str, list[str]], location: str) -> None:
+    url, said = leads_to
+    said.append(location)
+    gate = GateClient(url)
+    with pytest.raises(Misconfigured, match="redirected to a login page"):
+        gate.read(["applications", "shop"])
+    gate.close()
+    notices = NoticeHttp(5, plain=True)
+    answer = notices.call("GET", url, deadline=time.monotonic() + 5)
+    assert answer.status == 302
+    notices.close()
