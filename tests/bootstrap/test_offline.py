@@ -117,6 +117,9 @@ def test_the_script_is_a_script(name: str, tmp_path: Path) -> None:
     text = file.read_text()
     assert ":setIamPolicy" not in text, "a script cannot merge a policy"
     assert "add-iam-policy-binding" in text
+    for secret in (each for each in plan.resources if each.kind == "secret"):
+        line = f"gcloud secrets versions add {secret.name} --data-file=-"
+        assert text.index(line) < text.find(f"{secret.name}/versions/1") or f"{secret.name}/versions/1" not in text
 
 
 def test_the_command_needs_no_access_and_ends_with_2(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def script(plan: Plan, steps: Sequence[Step]) -> Iterator[str]:
             yield f"# {step.resource.key}: {step.why}"
             for write in step.writes:
                 yield from _lines(plan, step.resource, write)
+            if step.resource.kind == "secret" and not step.resource.generated:
+                yield f"# Yours to put in, before a later line names its version: {shlex.join(_added(plan, step.resource))}"
             yield ""
 
 
@@ -50,7 +52,7 @@ def _lines(plan: Plan, resource: Resource, write: Write) -> Iterator[str]:
     elif request.api in {"kubernetes", "gate", "catalog"}:
         yield from by_hand(plan, resource, request)
     elif resource.kind == "version":
-        add = shlex.join(("gcloud", "secrets", "versions", "add", resource.name, "--data-file=-", *_project(plan)))
+        add = shlex.join(_added(plan, resource))
         made = "head -c 32 /dev/urandom | base64"
         pair = f"printf 'downwind:%s' \"$({made})\""
         yield f"{pair if resource.generated == 'pair' else made} | {add}"
@@ -97,6 +99,10 @@ def _target(plan: Plan, resource: Resource) -> tuple[str, ...]:
             return ("gcloud", "builds", "connections", add, name, f"--region={values.region}")
         case _:
             return ("gcloud", "projects", add, values.project)
+
+
+def _added(plan: Plan, resource: Resource) -> tuple[str, ...]:
+    return ("gcloud", "secrets", "versions", "add", resource.name, "--data-file=-", *_project(plan))
 
 
 def _project(plan: Plan) -> tuple[str, ...]:
