@@ -112,7 +112,7 @@ BROKEN = {
 }
 ORDERS = {("refused", "an order without a token at operate"), ("refused", "an order from a stranger at operate")}
 SEEN: dict[str, set[tuple[str, str]]] = {
-    "rollout": {("rollout", "a signed webhook is taken by receive")},
+    "rollout": {("rollout", "a signed webhook is taken by receive"), ("drift", "function/receive")},
     "refused": {*ORDERS, ("drift", "policy/function/operate")},
     "clusters": {
         ("refused", "a lower sequence applied in the cluster"),
