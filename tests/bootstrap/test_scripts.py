@@ -4,7 +4,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from click.testing import CliRunner
 from tests.bootstrap.conftest import CONFIGS
+
+from downwind.cli import package_sbom
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -27,8 +30,8 @@ def test_files_are_those_of_the_folder_that_a_script_is_called_from(tmp_path: Pa
     assert "mine.zip is no package of the functions" in billed.stderr
 
 
-def test_the_help_of_sbom_has_examples(tmp_path: Path) -> None:
-    helped = run(tmp_path, "sbom", "--help")
-    assert helped.returncode == 0
-    assert "Usage: scripts/sbom [OPTIONS] PACKAGE" in helped.stdout
-    assert "scripts/package && scripts/sbom dist/*.zip" in helped.stdout
+def test_the_help_of_sbom_has_examples() -> None:
+    helped = CliRunner().invoke(package_sbom.main, ["--help"], prog_name="scripts/sbom")
+    assert helped.exit_code == 0
+    assert "Usage: scripts/sbom [OPTIONS] PACKAGE" in helped.output
+    assert "scripts/package && scripts/sbom dist/*.zip" in helped.output
