@@ -150,10 +150,10 @@ def test_a_deployment_keeps_the_versions_and_lists_none(make_site: MakeSite) -> 
         "cloudfunctions", "projects/acme-delivery/locations/europe-west1/functions/downwind-on-build"
     ]
     del found["serviceConfig"]["environmentVariables"][TOKEN]
-    for now in runs.look():
-        if now.resource.id == "on-build":
-            with pytest.raises(Refused, match="downwind-on-build does not use a secret yet"):
-                runs._deploy(now, str(now.serving))
+    site.google.state.log.clear()
+    with pytest.raises(Refused, match="downwind-on-build does not use a secret yet"):
+        runs.run()
+    assert site.google.state.writes() == [], "it is refused before anything is done"
 
 
 def test_a_version_that_was_not_read_is_never_written(make_site: MakeSite) -> None:

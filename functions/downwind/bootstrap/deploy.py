@@ -83,6 +83,8 @@ class Deploying:
         for each in found:
             if again and not self.due(each) and each.before is not None and each.updated > since:
                 self._switched[each.resource.key] = each.before
+        for each in filter(self.due, found):
+            changed(self.plan.kinds["function"], each)  # Refused before anything is done
         self._upload()
         first = next((each for each in found if self.due(each)), None)
         others = [each for each in found if each is not first]
