@@ -123,5 +123,8 @@ class Supervisor:
 
 
 def _clean(environment: "os._Environ[str]") -> dict[str, str]:
-    """Without another installation's settings, which would point the functions elsewhere."""
-    return {name: value for name, value in environment.items() if not name.startswith("DOWNWIND_")}
+    """Without another installation's settings, which would point the functions elsewhere; and loopback is asked itself, whatever
+    proxy the machine has."""
+    others = environment.get("no_proxy") or environment.get("NO_PROXY")
+    kept = {name: value for name, value in environment.items() if not name.startswith("DOWNWIND_")}
+    return {**kept, "no_proxy": ",".join(["127.0.0.1", "localhost", *([others] if others else [])])}

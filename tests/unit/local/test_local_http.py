@@ -1,10 +1,14 @@
-"""The local world answers programs of this machine, not what a browser asks for some page."""
+"""The local world answers programs of this machine, not what a browser asks for some page; and keeps their connections."""
 
+import http.client
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from werkzeug.test import Client
+from werkzeug.wrappers import Response
 
 from downwind.local.http import HttpPart
 from downwind.local.storage import StorageServer
@@ -52,3 +56,56 @@ def test_cloud_storage_has_the_same_door(tmp_path: Path) -> None:
     asked = Client(server).get("/storage/v1/b/x/o", headers={"Host": "evil.example"})
     server.stop()
     assert asked.status_code == 403
+
+
+class Echoes(HttpPart):
+    name = "echoes"
+
+    def routes(self) -> list[object]:  # type: ignore[override]
+        return [
+            (("POST",), "/read", lambda request: Response(request.get_data())),
+            (("POST",), "/unread", lambda _request: Response(b"unread")),
+        ]
+
+
+@pytest.fixture
+def connection() -> Iterator[http.client.HTTPConnection]:
+    part = Echoes()
+    part.start()
+    found = http.client.HTTPConnection("127.0.0.1", part.port, timeout=20)
+    yield found
+    found.close()
+    part.stop()
+
+
+def asked(connection: http.client.HTTPConnection, path: str, body: Any = b"", **more: Any) -> tuple[bytes, Any]:
+    """The answer, and the socket that the next request goes through."""
+    connection.request("POST", path, body, {"Content-Type": "text/plain"}, **more)
+    answer = connection.getresponse()
+    return answer.read(), connection.sock
+
+
+def test_one_connection_brings_many_calls_whether_or_not_their_bodies_are_read(
+    connection: http.client.HTTPConnection,
+) -> None:
+    long = b"POST /read HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 50_000
+    said = [asked(connection, path, body) for path, body in [("/read", b"a"), ("/unread", long), ("/read", b"b")]]
+    assert [text for text, _ in said] == [b"a", b"unread", b"b"]
+    assert len({id(sock) for _, sock in said}) == 1
+    assert None not in {sock for _, sock in said}
+
+
+def test_a_body_of_unknown_length_is_the_last_of_its_connection(connection: http.client.HTTPConnection) -> None:
+    assert asked(connection, "/read", iter([b"a", b"b"]), encode_chunked=True) == (b"ab", None)
+    assert asked(connection, "/unread", iter([b"a", b"b"]), encode_chunked=True) == (b"unread", None)
+
+
+def test_who_kept_a_connection_to_a_part_that_stopped_is_told() -> None:
+    part = Echoes()
+    part.start()
+    kept = http.client.HTTPConnection("127.0.0.1", part.port, timeout=20)
+    assert asked(kept, "/read", b"a")[0] == b"a"
+    part.stop()
+    with pytest.raises(ConnectionError):
+        asked(kept, "/read", b"b")
+    kept.close()
