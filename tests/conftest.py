@@ -1,6 +1,7 @@
 """What holds for every test; and the application shop."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,11 @@ from tests.shop import Shop
 from downwind.adapters.engine_programs import Programs
 from downwind.adapters.engine_renderer import EngineRenderer
 from downwind.adapters.memory import MemoryWorld
+
+# Where CycloneDX's validator has brought a grammar of IRIs, jsonschema reads it at its import, for more than a second in each
+# process. Only the bill of materials, which that validator reads (scripts/test --deploy), has a field of that format.
+if os.environ.get("WITH_DEPLOY") != "1":
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # so an import of it fails
 
 # The same examples in every run. Slow is no failure: the machine that runs the tests is shared, no test asserts a time.
 settings.register_profile(
@@ -27,6 +33,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
+    items[:] = long_first(items)
+
+
+def long_first(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of two processes each takes half of the items to begin with: the one begins with what plays in the session's world, which
+    then is started once, the other with what starts a world of its own."""
+    worlds = [item for item in items if item.get_closest_marker("e2e") or "downwind_world" in fixtures(item)]
+    shared = [item for item in worlds if "downwind_world" in fixtures(item)]
+    rest = [item for item in items if item not in set(worlds)]
+    first = max(0, len(items) // 2 - len(shared))
+    return [*shared, *rest[:first], *(item for item in worlds if item not in set(shared)), *rest[first:]]
+
+
+def fixtures(item: pytest.Item) -> list[str]:
+    found: list[str] = getattr(item, "fixturenames", [])
+    return found
 
 
 @pytest.fixture(scope="session")

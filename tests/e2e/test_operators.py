@@ -1,17 +1,17 @@
 """The engineer on call: a bad release, the rollback that sticks, and the way back; from the command line, timed."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from downwind.cli.context import Session
+from downwind.cli.main import main
 from downwind.local.testing import DownwindWorld
 from downwind.local.working_copy import WorkingCopy
 from downwind.local.world_file import FILE
@@ -39,15 +39,14 @@ def till(downwind_world: DownwindWorld, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def downwind(downwind_world: DownwindWorld) -> Callable[..., Any]:
-    """The command, as it is typed; its JSON. `code` is the exit code that it must have."""
+    """The command, as it is typed but for its process: README's and others' tests start those. Its JSON. `code` is the exit code
+    that it must have."""
 
     def run(*arguments: str, code: int = 0) -> Any:
-        world = str(downwind_world.local.folder / FILE)
-        command = [sys.executable, "-c", "from downwind.cli.main import main; main()", "--world", world, *arguments]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("DOWNWIND_")}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == code, done.stdout + done.stderr
-        return json.loads(done.stdout) if done.stdout.startswith("{") else done.stdout + done.stderr
+        world = ["--world", str(downwind_world.local.folder / FILE)]
+        done = CliRunner().invoke(main, [*world, *arguments], obj=Session(environment={}))
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout) if done.stdout.startswith("{") else done.output
 
     return run
 
