@@ -1,6 +1,7 @@
 """Where one local world lives: its folder, its ports, and the environment that clients need. Kept in `world.json`."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -221,10 +222,19 @@ def _started(pid: int) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """All held open at once, so that no two are the same."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Below those that systems give to whoever asks for any (Linux from 32768 on, others from 49152): so nobody gets one of these
+    by chance before its part listens, or while the part is started again. Each process begins elsewhere, and goes on from there.
+    """
+    found: list[int] = []
+    for _ in range(_PORTS):
+        port = _FIRST_PORT + next(_turn) % _PORTS
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise Refused("this machine has no port left for a local world", fix="stop what is not needed")
+
+
+_FIRST_PORT = 10_000
+_PORTS = 20_000
+_turn = itertools.count(os.getpid() * 64)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -10,7 +11,17 @@ from click.testing import CliRunner
 
 from downwind.cli.main import main
 from downwind.errors import Refused
-from downwind.local.world_file import LOCAL, MADE, LocalWorld, Names, forget, open_world, running, write_pid
+from downwind.local.world_file import (
+    LOCAL,
+    MADE,
+    LocalWorld,
+    Names,
+    forget,
+    free_ports,
+    open_world,
+    running,
+    write_pid,
+)
 
 
 @pytest.fixture
@@ -105,3 +116,13 @@ def test_a_world_of_an_older_version_has_the_names_that_all_had(tmp_path: Path) 
     file = world.folder / "world.json"
     file.write_text(json.dumps({"ports": json.loads(file.read_text())["ports"]}))
     assert open_world(tmp_path / "world").names == LOCAL
+
+
+def test_ports_are_free_never_those_that_the_system_gives_out_and_never_given_twice() -> None:
+    first = free_ports(8)
+    with socket.create_server(("127.0.0.1", first[-1] + 1)):
+        second = free_ports(8)
+    assert len({*first, *second, first[-1] + 1}) == 17
+    assert max(first + second) < 32768
+    with socket.create_server(("127.0.0.1", first[0])):
+        pass
