@@ -11,6 +11,7 @@ from tests.bootstrap.fake.state import Fault
 from tests.bootstrap.site import MakeSite
 
 from downwind.bootstrap.apply import Applying, steps_now
+from downwind.bootstrap.cloud import Conflict
 from downwind.bootstrap.gcloud import Writer
 from downwind.errors import DownwindError, Misconfigured, TransientError
 
@@ -53,6 +54,27 @@ def test_destroyed_with_its_data_nothing_is_left_and_all_is_to_be_created(make_s
     site.put_secrets_in()
     assert site.apply().failed == {}
     assert site.due() == []
+
+
+@pytest.mark.parametrize("name", ["event/1/raw", "ref/https%3A%2F%2Fgit.example%2Fshop/main", "a b+c?d#e"])
+def test_a_bucket_goes_with_every_object_whatever_its_name(make_site: MakeSite, name: str) -> None:
+    site = make_site("smallest", applied=True)
+    bucket = site.plan.values.resource_name("bucket", "ledger")
+    site.google.state.resources["object", f"{bucket}/{name}"] = {"bucket": bucket, "name": name, "generation": "7"}
+    site.destroy(with_data=True)
+    assert not [each for each in site.google.state.resources if str(bucket) in each[1]]
+
+
+def test_an_object_that_is_gone_meanwhile_ends_no_emptying(make_site: MakeSite) -> None:
+    site = make_site("smallest", applied=True)
+    bucket = site.plan.values.resource_name("bucket", "work")
+    for name in ("a", "b"):
+        site.google.state.resources["object", f"{bucket}/{name}"] = {"bucket": bucket, "name": name, "generation": "7"}
+    site.google.state.faults.append(Fault("storage", "DELETE", "/o/a$", 404, 1, "notFound"))
+    with pytest.raises(Conflict, match="not empty"):  # the fake keeps what it says is gone
+        site.destroy(with_data=True)
+    sent = [each["path"] for each in site.google.state.log if each["method"] == "DELETE"]
+    assert sent[-3:] == [f"/storage/v1/b/{bucket}/o/a", f"/storage/v1/b/{bucket}/o/b", f"/storage/v1/b/{bucket}"]
 
 
 def test_destroyed_without_a_word_on_data_the_data_stays(make_site: MakeSite) -> None:

@@ -1,12 +1,14 @@
 """The program gcloud: it writes, and its account is the one that reads too."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from downwind.bootstrap.cloud import Cloud, Conflict, Held, NotYet
 from downwind.bootstrap.write import NEWEST, Request, Write
@@ -54,11 +56,8 @@ class Writer:
 
     def take_away(self, write: Write) -> None:
         """What is gone already is gone: the run before may have ended just after it."""
-        try:
+        with _unless_gone():
             self.do(write)
-        except Refused as error:
-            if not any(each in str(error) for each in (" 404 ", "NOT_FOUND", "not found", "status=[404]")):
-                raise
 
     def _empty(self, bucket: Request) -> None:
         path = f"{bucket.path}/o"
@@ -68,9 +67,19 @@ class Writer:
             )
         )
         for each in (found or {}).get("items", ()):
-            name = each["name"].replace("/", "%2F")
+            name = quote(each["name"], safe="")  # names of ours hold %2F themselves
             query = {"generation": str(each["generation"])}
-            self.cloud.send(Request(api="storage", method="DELETE", path=f"{path}/{name}", query=query))
+            with _unless_gone():
+                self.cloud.send(Request(api="storage", method="DELETE", path=f"{path}/{name}", query=query))
+
+
+@contextlib.contextmanager
+def _unless_gone() -> Iterator[None]:
+    try:
+        yield
+    except Refused as error:
+        if not any(each in str(error) for each in (" 404 ", "NOT_FOUND", "not found", "status=[404]")):
+            raise
 
 
 class Gcloud:

@@ -2,7 +2,6 @@
 
 import re
 from typing import Any
-from urllib.parse import unquote
 
 from tests.bootstrap.fake.generic import NOW, merge
 from tests.bootstrap.fake.state import Answer, Json, State
@@ -34,7 +33,7 @@ def storage(state: State, method: str, path: str, query: dict[str, str], body: A
         ]
         return {"kind": "storage#objects", **({"items": items} if items else {})}
     if rest.startswith("/o/"):
-        return _object(state, method, bucket, unquote(rest[3:]))
+        return _object(state, method, bucket, rest[3:])
     if rest == "/lockRetentionPolicy":
         state.resources[key].setdefault("retentionPolicy", {})["isLocked"] = True
         return state.resources[key]
