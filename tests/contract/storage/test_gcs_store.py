@@ -105,7 +105,7 @@ def test_an_error_in_one_is_raised_after_all_have_ended(gcs: GcsStore, fault: Fa
 
 def test_a_server_that_is_not_there_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
-    store = GcsStore("nowhere", timeout=0.3)
+    store = GcsStore("nowhere", timeout=1)
     with pytest.raises(TransientError, match="did not answer for gs://nowhere"):
         store.create(new("a"))
     with pytest.raises(TransientError):
@@ -159,7 +159,7 @@ def tokenless(storage: StorageServer) -> Iterator[Callable[[bool], GcsStore]]:
     def make(retryable: bool) -> GcsStore:
         options = {"api_endpoint": storage.url}
         client = Client(project="demo", credentials=_NoToken(retryable=retryable), client_options=options)
-        made.append((GcsStore("any", client=client, timeout=0.3), client))
+        made.append((GcsStore("any", client=client, timeout=1), client))
         return made[-1][0]
 
     yield make
