@@ -1,9 +1,11 @@
 """What people see of a running world: the log, the queue, and both as they change, on a terminal and in a pipe."""
 
+import codecs
 import json
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -31,6 +33,7 @@ class Terminal:
         self._master = master
         self.process = process
         self.written = ""
+        self._text = codecs.getincrementaldecoder("utf-8")()  # a read may end within a character
 
     @property
     def screen(self) -> str:
@@ -41,15 +44,20 @@ class Terminal:
         """Reads on until the screen shows it."""
         deadline = time.monotonic() + PATIENCE
         while not re.search(pattern, self.screen):
-            assert time.monotonic() < deadline, self.written
-            self.written += os.read(self._master, 65536).decode()
+            left = max(0.0, deadline - time.monotonic())
+            assert select.select([self._master], [], [], left)[0], self.written
+            self._read()
         return self.screen
+
+    def _read(self) -> None:
+        self.written += self._text.decode(os.read(self._master, 65536))
 
     def press_ctrl_c(self) -> int:
         """The exit code."""
         os.write(self._master, b"\x03")
         code = self.process.wait(PATIENCE)
-        self.written += os.read(self._master, 65536).decode()
+        while select.select([self._master], [], [], 0)[0]:  # one read need not bring all
+            self._read()
         return code
 
 
