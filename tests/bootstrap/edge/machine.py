@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -34,15 +35,7 @@ from downwind.local.working_copy import WorkingCopy
 from downwind.local.world_file import LocalWorld, Names
 
 PERSON = "rehearsal@acme.example"
-_GCLOUD = """#!/bin/sh
-# Plays the sign-in of gcloud and nothing else; a write of the bootstrap that came here would be a mistake.
-here=$(dirname "$0")
-case "$*" in
-  "auth print-access-token"*) echo played ;;
-  "auth print-identity-token") cat "$here/identity-token" ;;
-  *) echo "ERROR: this gcloud is played, and does not know: gcloud $*" >&2; exit 1 ;;
-esac
-"""
+PLAYED_GCLOUD = Path(__file__).parent / "played_gcloud.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +99,9 @@ def _without_policy(world: LocalWorld) -> None:
 def _environment(made: Path, proxy: Proxy, world: LocalWorld, person: str) -> dict[str, str]:
     programs = made / "bin"
     programs.mkdir(exist_ok=True)
-    (programs / "gcloud").write_text(_GCLOUD)
-    (programs / "gcloud").chmod(0o755)
+    gcloud = programs / "gcloud"
+    gcloud.write_text(f"#!{sys.executable} -S\n{PLAYED_GCLOUD.read_text()}")
+    gcloud.chmod(0o755)
     wanted = {"audience": "https://gcloud.example", "email": person}
     token: Any = call("POST", f"{world.url('pubsub_rest')}/-/token", wanted)
     (programs / "identity-token").write_text(f"{token['token']}\n")
@@ -116,7 +110,7 @@ def _environment(made: Path, proxy: Proxy, world: LocalWorld, person: str) -> di
     credentials.write_text(json.dumps(signed_in))
     authority = str(proxy.authority.file)
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("DOWNWIND_", "CLOUDSDK_"))}
-    for name in ("STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT"):
+    for name in ("PYTHONPATH", "STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT"):
         mine.pop(name, None)
     return {
         **mine,
@@ -126,11 +120,12 @@ def _environment(made: Path, proxy: Proxy, world: LocalWorld, person: str) -> di
         **dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"), proxy.url),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
         **dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), authority),
+        "GOOGLE_CLOUD_PROJECT": world.project,
     }
 
 
-def add_canary(machine: Machine, example: Path, name: str) -> None:
-    """The first environment of `example` under the name of the canary, as people add an application. Its repository has a first
+def add_canary(machine: Machine, example: Path, name: str, environment: str, namespace: str | None = None) -> None:
+    """The first environment of `example` under the names of the canary, as people add an application. Its repository has a first
     commit, of which nothing comes: it was there before the application was known."""
     folder = machine.folder / name
     for file in sorted(example.rglob("*")):
@@ -139,7 +134,10 @@ def add_canary(machine: Machine, example: Path, name: str) -> None:
             renamed.parent.mkdir(parents=True, exist_ok=True)
             renamed.write_text(file.read_text().replace(example.name, name))
     document = yaml.safe_load((folder / CATALOG_FILE).read_text())
-    document["environments"] = document["environments"][:1]
+    document["environments"] = [{**document["environments"][0], "name": environment}]
+    if namespace is not None:
+        document["environments"][0]["namespace"] = namespace
+    document["manifests"] = {"path": "deploy/staging"}
     (folder / CATALOG_FILE).write_text(yaml.safe_dump(document, sort_keys=False))
     git = machine.local.url("git")
     call("PUT", f"{git}/-/repositories/{name}")

@@ -54,6 +54,10 @@ class Programs:
         return sorted(self._running)
 
     def deployed(self, new: Deployed) -> None:
+        """What ran under the same name is another function's, which was deleted."""
+        before = self._running.pop(new.revision, None)
+        if before is not None:
+            before.stop()
         self._deployed[new.revision] = new
         self._locks[new.revision] = threading.Lock()
 

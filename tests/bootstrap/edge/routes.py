@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -93,15 +94,12 @@ class Routes:
         return _json(answer, status)
 
     def _of_gate(self, asked: Asked) -> Answered:
-        """Gate behind a sign-in, as in an installation: the local one has none."""
+        """Gate behind the sign-in that the configuration has: the local one has none."""
         authorization = asked.headers.get("Authorization", "")
-        name = self._values.config["spinnaker"]["tokenSecret"]
-        known = [
-            f"Bearer {secret_text(self._state, each)}"
-            for api, each in self._state.resources
-            if api == "secret-data" and f"/secrets/{name}/" in each
-        ]
-        if authorization not in known and not self.open_gate:
+        token, pair = self._values.config["spinnaker"]["tokenSecret"], self._values.resource_name("secret", "gate")
+        known = [f"Bearer {each}" for each in self._texts(token)]
+        known += [f"Basic {b64encode(each.encode()).decode()}" for each in self._texts(pair)]
+        if authorization not in known and (token or pair) and not self.open_gate:
             where = "https://accounts.google.com/o/oauth2/v2/auth?client_id=gate"
             return Answered(status=302, headers={"Location": where})
         if asked.path == "/version":
@@ -109,6 +107,11 @@ class Routes:
         if asked.path == "/auth/user" and authorization in known:
             return _json({"username": "downwind", "email": "downwind@acme.example", "roles": []})
         return forward(asked, self._world.url("gate"), asked.path, without=("authorization",))
+
+    def _texts(self, secret: str | None) -> list[str]:
+        """Of all its versions, one of which is the newest."""
+        kept = [each for api, each in self._state.resources if api == "secret-data" and f"/secrets/{secret}/" in each]
+        return [secret_text(self._state, each).strip() for each in kept]
 
     def _token(self, asked: Asked) -> Answered:
         """Of a service account's assertion, or of a person's refresh token: whoever asks is believed."""

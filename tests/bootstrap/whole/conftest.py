@@ -31,7 +31,7 @@ def installation(folder: Path, package: bytes, *, whole: bool) -> Iterator[Machi
         put_secret(made, "gate-token", "let me in")
         plan = Plan(Values(read_config(config.name, config.read_bytes()), digest(package)))
         apply_here(made, plan, package)
-        add_canary(made, ROOT / "examples" / "shop", "canary")
+        add_canary(made, ROOT / "examples" / "shop", "canary", "staging")
         yield made
 
 

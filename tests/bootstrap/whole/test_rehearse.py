@@ -1,0 +1,65 @@
+"""`scripts/rehearse`, with the configuration and the lines of docs/how-to/rehearse.md, typed as they stand there."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.bootstrap.whole.conftest import ROOT
+
+from downwind.bootstrap.package import make_package
+
+pytestmark = pytest.mark.e2e
+PAGE = ROOT / "docs" / "how-to" / "rehearse.md"
+REHEARSE = str(ROOT / "scripts" / "rehearse")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (config,) = blocks("yaml")
+    (tmp_path / "downwind.config.yaml").write_text(config)
+    return tmp_path
+
+
+def rehearse(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run((REHEARSE, *words), cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+
+
+@pytest.mark.long
+def test_the_page_as_it_stands(folder: Path) -> None:
+    """The package is given by name: the page makes it by scripts/package, which needs the engines."""
+    (folder / "package.zip").write_bytes(make_package(ROOT / "functions"))
+    begin, typed = blocks("sh")
+    assert begin.splitlines() == ["scripts/package", "scripts/rehearse"]
+    lines = []
+    for line in typed.splitlines():
+        packaged = re.match(r"downwind bootstrap (plan|apply|verify)\b", line)
+        lines.append(f"{line} --package package.zip" if packaged else line)
+        lines.append('echo "ended $?"')
+    (folder / "typed.sh").write_text("\n".join(lines))
+    done = rehearse(folder, "sh", "typed.sh")
+    assert done.returncode == 0, done.stderr
+    codes = [int(each) for each in re.findall(r"^ended (\d)$", done.stdout, re.MULTILINE)]
+    assert codes == [2, 1, 0, 0, 0, 0, 0, 0], done.stdout + done.stderr
+    assert "gcloud secrets versions add gate-token --data-file=- --project=acme-delivery" in done.stderr
+    assert "sound: 26 ok, 0 FAILED, 0 not checked" in done.stdout
+    assert "94 keep" in done.stdout
+    assert "nothing leaves it" in done.stderr
+
+
+@pytest.mark.long
+def test_a_write_by_gcloud_is_seen_and_not_done(folder: Path) -> None:
+    (folder / "package.zip").write_bytes(b"the source")
+    done = rehearse(folder, "downwind", "bootstrap", "apply", "--yes", "--package", "package.zip")
+    assert done.returncode == 1
+    assert "--no-gcloud" in done.stderr
+
+
+def test_without_a_configuration_it_says_how_to_get_one(tmp_path: Path) -> None:
+    done = rehearse(tmp_path, "true")
+    assert done.returncode == 1
+    assert "downwind bootstrap init" in done.stderr
