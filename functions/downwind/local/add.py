@@ -25,7 +25,7 @@ from downwind.soundness.read_pipeline import read_pipeline
 from downwind.soundness.served import served_by
 from downwind.wiring import make_spinnaker, make_world
 
-ACCOUNT, ARTIFACT_ACCOUNT = "local", "gcs"
+ARTIFACT_ACCOUNT = "gcs"
 CATALOG_FILE = "downwind.yaml"
 
 
@@ -80,7 +80,7 @@ def connect(world: LocalWorld) -> Any:
 def _localized(world: LocalWorld, document: dict[str, Any], given: Application, remote: str) -> dict[str, Any]:
     """The catalog file with this world's endpoints: the repository's address, its trigger's project, Spinnaker's accounts."""
     also = [given.repository.address, *given.repository.also, f"projects/{world.project}/repos/{given.name}"]
-    accounts = {"account": ACCOUNT, "artifact_account": ARTIFACT_ACCOUNT}
+    accounts = {"account": world.names.account, "artifact_account": ARTIFACT_ACCOUNT}
     changed = {
         **document,
         "repository": {"address": remote, "also": list(dict.fromkeys(also))},
@@ -120,7 +120,7 @@ def _save_pipeline(
         environment=environment.name,
         bundles_bucket=world.buckets["bundles"],
         namespace=environment.namespace,
-        account=ACCOUNT,
+        account=world.names.account,
         artifact_account=ARTIFACT_ACCOUNT,
         pipeline_application=environment.pipeline_application,
         pipeline=environment.pipeline,

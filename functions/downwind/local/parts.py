@@ -77,6 +77,7 @@ def make(name: str, world: LocalWorld) -> tuple[Part, Outbox | None]:
                 storage_url=world.url("storage"),
                 receive_url=f"{world.url('functions')}/receive",
                 echo_secret=(world.secrets / ECHO_SECRET).read_text().strip(),
+                account=world.names.account,
                 every_namespace=world.names.every_namespace,
             ), outbox
     raise ValueError(f"there is no part {name!r}")

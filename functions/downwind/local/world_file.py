@@ -31,10 +31,11 @@ BUCKETS = {name: f"{PREFIX}-{name}" for name in STORES}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
     """What a world is called; a rehearsal of the bootstrap gives it an installation's names. `prefix`: what the four buckets
-    begin with. `every_namespace`: each namespace of the cluster is there without being made."""
+    begin with. `account`: Spinnaker's for the cluster. `every_namespace`: each of the cluster is there without being made."""
 
     project: str = PROJECT
     prefix: str = PREFIX
+    account: str = "local"
     every_namespace: bool = True
 
 

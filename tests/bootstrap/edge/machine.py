@@ -36,6 +36,7 @@ from downwind.local.world_file import LocalWorld, Names
 
 PERSON = "rehearsal@acme.example"
 PLAYED_GCLOUD = Path(__file__).parent / "played_gcloud.py"
+ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,9 @@ def started(folder: Path, config: Path, *, package: bool = False, person: str = 
     cluster has no policy yet. Nothing is left running. `package`: functions run as they were deployed, from the very package, as
     the subscriptions that were made push to them; else the local world's functions and subscriptions stand for them."""
     values = Values(read_config(str(config), config.read_bytes()), "")
-    names = Names(project=values.project, prefix=f"{values.project}-{values.name}", every_namespace=False)
+    names = Names(
+        project=values.project, prefix=f"{values.project}-{values.name}", account="kubernetes", every_namespace=False
+    )
     state = State()
     state.numbers[values.project] = values.number
     with DownwindWorld(folder, names=names) as world:
@@ -76,6 +79,11 @@ def started(folder: Path, config: Path, *, package: bool = False, person: str = 
             follows.inside = proxy.url
             _without_policy(world.local)
             environment |= _environment(made, proxy, world.local, person)
+            environment["KUBECONFIG"] = str(_kubeconfig(made / "kubeconfig", values.context, world.local))
+            if values.config["spinnaker"]["install"]:
+                environment["DOWNWIND_GATE_URL"] = values.config["spinnaker"]["gate"]  # there is no pod to forward to
+            for each in values.config["builds"]["repositories"]:
+                _seed(world.local, each["name"], ROOT / "examples" / "shop", folder / f"{each['name']}-of-yours")
             yield Machine(
                 state=state,
                 world=world,
@@ -102,6 +110,11 @@ def _environment(made: Path, proxy: Proxy, world: LocalWorld, person: str) -> di
     gcloud = programs / "gcloud"
     gcloud.write_text(f"#!{sys.executable} -S\n{PLAYED_GCLOUD.read_text()}")
     gcloud.chmod(0o755)
+    helm = programs / "helm"
+    helm.write_text(
+        f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m tests.bootstrap.edge.played_helm "$@"\n'
+    )
+    helm.chmod(0o755)
     wanted = {"audience": "https://gcloud.example", "email": person}
     token: Any = call("POST", f"{world.url('pubsub_rest')}/-/token", wanted)
     (programs / "identity-token").write_text(f"{token['token']}\n")
@@ -116,7 +129,8 @@ def _environment(made: Path, proxy: Proxy, world: LocalWorld, person: str) -> di
         **mine,
         "PATH": f"{programs}:{os.environ['PATH']}",
         "GOOGLE_APPLICATION_CREDENTIALS": str(credentials),
-        "KUBECONFIG": str(world.kubeconfig),
+        "PLAYED_CLUSTER": f"{world.url('gate')}{PREFIX}",
+        "GIT_SSL_CAINFO": authority,
         **dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"), proxy.url),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
         **dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), authority),
@@ -139,13 +153,25 @@ def add_canary(machine: Machine, example: Path, name: str, environment: str, nam
         document["environments"][0]["namespace"] = namespace
     document["manifests"] = {"path": "deploy/staging"}
     (folder / CATALOG_FILE).write_text(yaml.safe_dump(document, sort_keys=False))
-    git = machine.local.url("git")
-    call("PUT", f"{git}/-/repositories/{name}")
-    copy = WorkingCopy(machine.folder / f"{name}-copy", f"{git}/{name}.git")
-    copy.start_from(folder)
+    _seed(machine.local, name, folder, machine.folder / f"{name}-copy")
+    machine.world.add(folder)
+
+
+def _seed(world: LocalWorld, name: str, files: Path, folder: Path) -> None:
+    """A repository with a first commit."""
+    call("PUT", f"{world.url('git')}/-/repositories/{name}")
+    copy = WorkingCopy(folder, f"{world.url('git')}/{name}.git")
+    copy.start_from(files)
     copy.commit("first")
     copy.push()
-    machine.world.add(folder)
+
+
+def _kubeconfig(file: Path, context: str, world: LocalWorld) -> Path:
+    """The one cluster, by the name that the configuration gives it."""
+    found = json.loads(world.kubeconfig.read_text())
+    found["contexts"] = [{**found["contexts"][0], "name": context}]
+    file.write_text(json.dumps({**found, "current-context": context}))
+    return file
 
 
 def apply_here(machine: Machine, plan: Plan, package: bytes) -> None:

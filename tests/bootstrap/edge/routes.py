@@ -2,7 +2,7 @@
 
 import json
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -18,6 +18,7 @@ from tests.bootstrap.fake.server import api_of, respond
 from tests.bootstrap.fake.state import State
 
 from downwind.bootstrap.values import Values
+from downwind.errors import Refused
 from downwind.local.calls import call
 from downwind.local.kubernetes_api import PREFIX
 from downwind.local.world_file import LocalWorld
@@ -38,6 +39,8 @@ class Routes:
         self._state = state
         self._world = world
         self._values = values
+        named = values.config["builds"]["repositories"]
+        self._repositories = [(each["address"].removeprefix("https://"), each["name"]) for each in named]
         self._gate = urlsplit(values.config["spinnaker"]["gate"]).hostname
         self.doors = doors
         self.follows = follows
@@ -47,6 +50,8 @@ class Routes:
     def knows(self, host: str) -> bool:
         if host.endswith(GOOGLE):
             return self._api(host) is not None
+        if any(address.startswith(f"{host}/") for address, _ in self._repositories):
+            return True
         return host.endswith((".run.app", ".gke.goog", ".pkg.dev", f".{DOMAIN}")) or host == self._gate
 
     def __call__(self, asked: Asked) -> Answered | None:
@@ -58,6 +63,12 @@ class Routes:
             return forward(asked, self._world.url("gate"), PREFIX + asked.path, without=("authorization",))
         if asked.host == self._gate:
             return self._of_gate(asked)
+        repository = next(
+            (each for each in self._repositories if each[0] == f"{asked.host}{_repository(asked.path)}"), None
+        )
+        if repository is not None:
+            rest = asked.path.removeprefix(_repository(asked.path))
+            return forward(asked, self._world.url("git"), f"/{repository[1]}.git{rest}", without=("authorization",))
         if asked.host.endswith(".pkg.dev"):
             return forward(asked, self._world.url("registry"), _in_mirror(asked), without=("authorization",))
         if asked.host == f"oauth2{GOOGLE}":
@@ -99,7 +110,9 @@ class Routes:
         token, pair = self._values.config["spinnaker"]["tokenSecret"], self._values.resource_name("secret", "gate")
         known = [f"Bearer {each}" for each in self._texts(token)]
         known += [f"Basic {b64encode(each.encode()).decode()}" for each in self._texts(pair)]
-        if authorization not in known and (token or pair) and not self.open_gate:
+        if self._values.config["spinnaker"]["install"]:
+            known += self._of_release()
+        if authorization not in known and (token or pair or known) and not self.open_gate:
             where = "https://accounts.google.com/o/oauth2/v2/auth?client_id=gate"
             return Answered(status=302, headers={"Location": where})
         if asked.path == "/version":
@@ -113,6 +126,16 @@ class Routes:
         kept = [each for api, each in self._state.resources if api == "secret-data" and f"/secrets/{secret}/" in each]
         return [secret_text(self._state, each).strip() for each in kept]
 
+    def _of_release(self) -> list[str]:
+        """Gate's own user, whose password only the cluster has."""
+        namespace = self._values.config["spinnaker"]["namespace"]
+        try:
+            url = f"{self._world.url('gate')}{PREFIX}/api/v1/namespaces/{namespace}/secrets/spinnaker-gate"
+            password = b64decode(call("GET", url)["data"]["password"])
+        except Refused:  # it is not installed yet
+            return []
+        return [f"Basic {b64encode(b'downwind:' + password).decode()}"]
+
     def _token(self, asked: Asked) -> Answered:
         """Of a service account's assertion, or of a person's refresh token: whoever asks is believed."""
         given = {name: value[0] for name, value in parse_qs(asked.body.decode()).items()}
@@ -122,6 +145,11 @@ class Routes:
             issued: Any = call("POST", f"{self._world.url('pubsub_rest')}/-/token", wanted)
             return _json({"id_token": issued["token"]})
         return _json({"access_token": "played", "expires_in": 3600, "token_type": "Bearer"})
+
+
+def _repository(path: str) -> str:
+    """What of a path of git's smart protocol names the repository."""
+    return re.sub(r"/(info/refs|git-upload-pack|git-receive-pack).*", "", path)
 
 
 def _in_mirror(asked: Asked) -> str:

@@ -1,10 +1,14 @@
 """`scripts/rehearse`, with the configuration and the lines of docs/how-to/rehearse.md, typed as they stand there."""
 
+import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
+from tests.bootstrap.conftest import CONFIGS
 from tests.bootstrap.whole.conftest import ROOT
 
 from downwind.bootstrap.package import make_package
@@ -49,6 +53,36 @@ def test_the_page_as_it_stands(folder: Path) -> None:
     assert "sound: 26 ok, 0 FAILED, 0 not checked" in done.stdout
     assert "94 keep" in done.stdout
     assert "nothing leaves it" in done.stderr
+
+
+INSTALL = """
+apply() { downwind bootstrap apply --no-gcloud --yes --package package.zip > /dev/null; echo "ended $?"; }
+apply
+for each in gate-token github-token git-shop; do
+  printf secret | gcloud secrets versions add $each --data-file=- --project=acme-delivery
+done
+apply
+downwind bootstrap plan --package package.zip; echo "ended $?"
+downwind bootstrap verify --package package.zip -o json > proof.json; echo "ended $?"
+git clone --quiet https://github.com/acme/shop.git && test -f shop/downwind.yaml; echo "ended $?"
+downwind bootstrap destroy --no-gcloud --yes --with-data > /dev/null; echo "ended $?"
+"""
+
+
+@pytest.mark.long
+def test_the_standard_installation_with_its_spinnaker_and_the_sample(tmp_path: Path) -> None:
+    shutil.copytree(CONFIGS / "spinnaker", tmp_path / "spinnaker")
+    config = yaml.safe_load((CONFIGS / "standard.yaml").read_text())
+    del config["verify"]["tokenSecret"]  # for a repository by https, which the canary's is not here
+    (tmp_path / "downwind.config.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "package.zip").write_bytes(make_package(ROOT / "functions"))
+    (tmp_path / "install.sh").write_text(INSTALL)
+    done = rehearse(tmp_path, "sh", "install.sh")
+    codes = [int(each) for each in re.findall(r"^ended (\d)$", done.stdout, re.MULTILINE)]
+    assert codes == [1, 0, 0, 0, 0, 0], done.stdout + done.stderr
+    found = json.loads((tmp_path / "proof.json").read_text())["checks"]
+    assert {each["state"] for each in found} == {"ok", "not applicable"}
+    assert len([each for each in found if each["group"] == "rollout" and each["state"] == "ok"]) == 11
 
 
 @pytest.mark.long
