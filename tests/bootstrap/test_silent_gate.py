@@ -4,6 +4,7 @@ written."""
 import contextlib
 import json
 import shutil
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.bootstrap.site import MakeSite, Site
 
 from downwind.bootstrap.apply import steps_now
 from downwind.bootstrap.gate import GateCalls
+from downwind.bootstrap.plan import UNREAD, Step
 from downwind.bootstrap.proof import drift
 from downwind.bootstrap.reach import GateReach
 from downwind.cli.main import main
@@ -141,3 +143,32 @@ def test_a_way_that_does_not_open_is_tried_once_for_all_and_again_later(make_sit
     with pytest.raises(TransientError, match="opened no way"):
         reach()
     assert tried == [2]
+
+
+def test_a_version_that_gate_has_and_that_was_disabled_stops_gates_part_alone(make_site: MakeSite) -> None:
+    """So going back by `versions disable` and `apply` is open where Gate was given the new one already."""
+    spinnaker = {**make_plan("standard").values.config["spinnaker"], "tokenSecret": None}
+    site = make_site("standard", applied=True, spinnaker=spinnaker)
+    assert site.apply().failed == {}
+    place = "projects/acme-delivery/secrets/downwind-gate/versions/2"
+    site.google.state.resources["secretmanager", place] = {"name": place, "state": "ENABLED"}
+    site.google.state.resources["secret-data", place] = {"data": b64encode(b"downwind:another").decode()}
+    assert site.apply().failed == {}
+    site.google.state.resources["secretmanager", place]["state"] = "DISABLED"
+
+    def planned() -> dict[str, Step]:
+        cloud = site.cloud()
+        way = contextlib.nullcontext(site.gate.url)
+        cloud.others["gate"] = GateCalls(GateReach(cloud, site.plan.values, site.ways, lambda: way, None))
+        return {each.resource.key: each for each in steps_now(site.plan, cloud)}
+
+    steps = planned()
+    unread = {key: each.why for key, each in steps.items() if each.action == UNREAD}
+    assert {key.partition("/")[0] for key in unread} == {"application", "pipeline"}
+    for why in unread.values():
+        assert "Gate was given version 2 of secret downwind-gate, which cannot be read any more; apply gives it" in why
+        assert "kubectl --namespace=spinnaker rollout restart deployment/spinnaker-gate" in why
+    assert {steps[key].action for key in ("copy/gate", "function/on-push")} == {"change"}
+    assert site.apply().failed == {}
+    left = {key: each.why for key, each in planned().items() if each.due or each.action == UNREAD}
+    assert left == {}

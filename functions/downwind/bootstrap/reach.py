@@ -146,7 +146,16 @@ class GateReach:
         secret = f"projects/{self._values.project}/secrets/{name}"
         number = version or read_versions(self._cloud, secret).newest
         path = f"v1/{secret}/versions/{number}:access"
-        found = self._cloud.read(Request(api="secretmanager", path=path)) if number else None
+        try:
+            found = self._cloud.read(Request(api="secretmanager", path=path)) if number else None
+        except Refused as error:
+            if version is None:
+                raise
+            restart = f"kubectl --namespace={self._namespace} rollout restart deployment/{SERVICE}"
+            raise Misconfigured(  # it was disabled or destroyed, and only apply can bring Gate another one
+                f"Gate was given version {version} of secret {name}, which cannot be read any more",
+                fix=f"apply gives it the newest that is enabled; then {restart}",
+            ) from error
         if found is None:
             raise Misconfigured(f"secret {name} is empty, and Gate is called with it", fix="put Gate's token into it")
         return b64decode(found["payload"]["data"]).strip()
