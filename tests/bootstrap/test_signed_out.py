@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from tests.bootstrap.conftest import CONFIGS
+from tests.bootstrap.fake.state import Fault
 from tests.bootstrap.site import MakeSite
 
 from downwind.bootstrap.apply import steps_now
@@ -64,3 +65,21 @@ def test_verify_says_it_once_and_does_nothing_else(asked: Path) -> None:
     assert done.output.count("active account") == 1
     assert "nothing was checked" in done.output
     assert asked.read_text().splitlines() == ["auth print-access-token"]
+
+
+def test_a_token_that_google_takes_no_more_is_followed_by_another(
+    asked: Path, make_site: MakeSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A metadata server gives out one with five minutes left, and somebody may revoke it: its life is not known here."""
+    says(asked, "one", 0)
+    site = make_site("smallest", applied=True)
+    monkeypatch.delenv("CLOUDSDK_AUTH_ACCESS_TOKEN")
+    now = [0.0]
+    session = make_session(os.environ, clock=lambda: now[0])
+    session.get("http://storage.fake.test/storage/v1/b/x")
+    site.google.state.faults = [Fault("storage", "GET", "", 401, 1, "UNAUTHENTICATED")]
+    says(asked, "another", 0)
+    now[0] += 360
+    assert session.get("http://storage.fake.test/storage/v1/b/x").status_code == 404
+    assert session.credentials.token == "another"
+    assert asked.read_text().splitlines() == ["auth print-access-token"] * 2

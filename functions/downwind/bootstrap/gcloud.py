@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -27,8 +28,10 @@ LIMIT = 1800.0
 
 
 SIGN_IN = "gcloud auth login"
-_GOOD, _LEFT = timedelta(minutes=30), timedelta(minutes=5)
-"""How long a token of gcloud's is used, and what has to be left of that: google-auth asks anew 225 seconds before its end."""
+_GOOD = timedelta(minutes=30)
+"""How long a token of gcloud's is used, unless Google takes it no more: a metadata server's may have five minutes left."""
+_TOGETHER = 10.0
+"""Seconds in which one token is enough for whoever asks: threads begin, and find that it has ended, at once."""
 
 
 class Writer:
@@ -135,7 +138,7 @@ def _reason(command: Sequence[str], errors: str) -> Exception:
     return Refused(text)
 
 
-def make_session(environment: Mapping[str, str]) -> Any:
+def make_session(environment: Mapping[str, str], *, clock: Callable[[], float] = time.monotonic) -> Any:
     """An AuthorizedSession of gcloud's account; without gcloud, of the application default credentials."""
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
@@ -147,7 +150,7 @@ def make_session(environment: Mapping[str, str]) -> Any:
     if token:
         credentials: Any = Credentials(token=token)
     elif Gcloud.there():
-        credentials = Credentials(token=None, refresh_handler=_Tokens(environment))
+        credentials = Credentials(token=None, refresh_handler=_Tokens(environment, clock))
     else:
         try:
             credentials, _project = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
@@ -160,12 +163,15 @@ def make_session(environment: Mapping[str, str]) -> Any:
 
 
 class _Tokens:
-    """google-auth's `refresh_handler`: gcloud is asked once for all threads, and an answer that nobody is signed in stands for
-    the life of this program: each call would find the same, a second later."""
+    """google-auth's `refresh_handler`, which is called when there is no token, when it ends, and when Google has answered 401:
+    then gcloud is asked, once for all threads. An answer that nobody is signed in stands for the life of this program: each call
+    would find the same, a second later."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], clock: Callable[[], float]) -> None:
         self._gcloud = Gcloud(environment)
+        self._clock = clock
         self._lock = threading.Lock()
+        self._asked = 0.0
         self._known: tuple[str, datetime] | None = None
         self._nobody: Misconfigured | None = None
 
@@ -173,14 +179,14 @@ class _Tokens:
         with self._lock:
             if self._nobody is not None:
                 raise self._nobody
-            now = datetime.now(UTC).replace(tzinfo=None)  # as google-auth has its times
-            if self._known is None or self._known[1] - now < _LEFT:
+            if self._known is None or self._clock() - self._asked > _TOGETHER:
                 try:
                     token = self._gcloud.run(("gcloud", "auth", "print-access-token")).strip()
                 except Misconfigured as error:
                     self._nobody = error
                     raise
-                self._known = token, now + _GOOD
+                ends = datetime.now(UTC).replace(tzinfo=None) + _GOOD  # as google-auth has its times
+                self._known, self._asked = (token, ends), self._clock()
             return self._known
 
 
