@@ -14,6 +14,7 @@ from tests.bootstrap.conftest import CONFIGS, make_plan
 from tests.bootstrap.site import MakeSite, Site
 
 from downwind.bootstrap.apply import steps_now
+from downwind.bootstrap.doctor import examine
 from downwind.bootstrap.gate import GateCalls
 from downwind.bootstrap.plan import UNREAD, Step
 from downwind.bootstrap.proof import drift
@@ -172,3 +173,16 @@ def test_a_version_that_gate_has_and_that_was_disabled_stops_gates_part_alone(ma
     assert site.apply().failed == {}
     left = {key: each.why for key, each in planned().items() if each.due or each.action == UNREAD}
     assert left == {}
+
+
+def test_doctor_counts_what_is_missing_without_gate(make_site: MakeSite) -> None:
+    """Gate's objects are in no quota; and before the first `apply` its token is not there."""
+    spinnaker = {**make_plan("existing").values.config["spinnaker"], "tokenSecret": "gate-token"}
+    site = make_site("existing", spinnaker=spinnaker)
+    cloud = site.cloud()
+    cloud.others["gate"] = GateCalls(
+        GateReach(cloud, site.plan.values, site.ways, lambda: contextlib.nullcontext(SILENT), None)
+    )
+    said = [each.what for each in examine(site.plan, cloud)]
+    assert [each for each in said if "service accounts are there" in each]
+    assert not [each for each in said if "could not be looked at" in each]

@@ -73,9 +73,10 @@ def _later(api: str, what: str) -> Check:
 
 
 def check_quotas(plan: Plan, cloud: Cloud) -> Iterator[Check]:
-    """Of what is not there yet: what is there is in the usage already."""
-    answers = cloud.read_all([plan.kinds[each.kind].where(each) for each in plan.resources])
-    missing = [each for each, answer in zip(plan.resources, answers, strict=True) if answer is None]
+    """Of what is not there yet: what is there is in the usage already. Gate, which may be silent, has no quota."""
+    counted = [each for each in plan.resources if not plan.kinds[each.kind].elsewhere]
+    answers = cloud.read_all([plan.kinds[each.kind].where(each) for each in counted])
+    missing = [each for each, answer in zip(counted, answers, strict=True) if answer is None]
     yield from _accounts(plan, cloud, sum(1 for each in missing if each.kind == "account"))
     yield from _run(plan, cloud)
     needs = _machines(plan, [each.kind for each in missing])
