@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from tests.bootstrap.conftest import CONFIGS, make_plan
+from tests.bootstrap.fake.state import Fault
 from tests.bootstrap.site import MakeSite, Site
 from tests.bootstrap.test_deploy import deploying
 
@@ -14,7 +15,7 @@ from downwind.bootstrap.plan import Step, document, same
 from downwind.bootstrap.proof import drift
 from downwind.bootstrap.write import NEWEST, Request, Write
 from downwind.cli.bootstrap_place import Place
-from downwind.cli.bootstrap_site import cloud_session
+from downwind.cli.bootstrap_site import cloud_session, newest
 from downwind.cli.context import Session
 from downwind.errors import PermanentError, Refused
 
@@ -169,6 +170,23 @@ def test_a_version_that_was_not_read_is_never_written(make_site: MakeSite) -> No
     assert site.google.state.writes() == []
 
 
-def test_a_proof_reads_the_newest() -> None:
-    session = cloud_session(Place(CONFIGS / "standard.yaml", offline=True), Session())
-    assert session.settings.gate_token_secret == "gate-token"
+def test_a_proof_asks_with_the_version_that_functions_were_given(make_site: MakeSite) -> None:
+    """The latest may be one that was disabled, to go back from it, or one that nobody has applied yet."""
+    place = Place(CONFIGS / "standard.yaml", offline=True)
+    assert cloud_session(place, Session()).settings.gate_token_secret == "gate-token"
+    site = make_site("standard", applied=True)
+    add(site, "gate-token", 2)
+    session = cloud_session(place, Session(), site.cloud())
+    assert session.settings.gate_token_secret == "gate-token/versions/1"
+    site.google.state.faults = [Fault("cloudfunctions", "GET", "on-push", 403, 1, "PERMISSION_DENIED")]
+    assert cloud_session(place, Session(), site.cloud()).settings.gate_token_secret == "gate-token"
+
+
+def test_the_newest_secret_is_the_newest_that_is_enabled(make_site: MakeSite) -> None:
+    site = make_site("standard", applied=True)
+    add(site, "downwind-echo", 2, "DISABLED")
+    project = site.plan.values.project
+    assert newest(site.cloud(), project, "downwind-echo") == "downwind-echo/versions/1"
+    assert newest(site.cloud(), project, "downwind-nothing") == "downwind-nothing"
+    site.google.state.faults = [Fault("secretmanager", "GET", "/versions$", 403, 1, "PERMISSION_DENIED")]
+    assert newest(site.cloud(), project, "downwind-echo") == "downwind-echo"

@@ -84,7 +84,7 @@ def _proof(place: Place, session: Session, codes: list[int]) -> Callable[[], str
         )
 
     def prove() -> str | None:
-        here = cloud_session(place, session)
+        here = cloud_session(place, session, place.cloud)
         proof = Proof(here, cloud_site(place, here, None, None), place, (), None, say=click.echo)
         results = proof.run((ROLLOUT, doors.GROUP))
         code, problem = verdict(results)

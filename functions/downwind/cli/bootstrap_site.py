@@ -6,9 +6,13 @@ import urllib.request
 from dataclasses import replace
 from typing import Any
 
+from downwind.bootstrap.cloud import Cloud
+from downwind.bootstrap.kinds.compute import Functions
+from downwind.bootstrap.kinds.pins import read_versions
 from downwind.bootstrap.proof.cloud_doors import CloudDoors
 from downwind.bootstrap.proof.site import Canary, Site, Token
 from downwind.bootstrap.proof.tokens import stranger
+from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import NEWEST
 from downwind.cli.bootstrap_place import Place
 from downwind.cli.context import PREFIX, Session
@@ -19,16 +23,38 @@ _STRANGER = "stranger@local.example"
 _CALL_SECONDS = 20
 
 
-def cloud_session(place: Place, session: Session) -> Session:
-    """As a function of the installation is set; what DOWNWIND_* says here counts more: a Gate that is forwarded, a kubeconfig."""
+def cloud_session(place: Place, session: Session, cloud: Cloud | None = None) -> Session:
+    """As a function of the installation is set; what DOWNWIND_* says here counts more: a Gate that is forwarded, a kubeconfig.
+    `cloud`: says which versions of secrets the function was given; where it does not, they are the newest."""
     function = next(each for each in place.plan.resources if each.key == "function/on-push")
+    if cloud is not None:
+        function = _standing(place, cloud, function)
     variables = function.body["serviceConfig"]["environmentVariables"]
-    # Which version a function was given only a plan knows: here a secret is its newest.
     given = {name: str(value).removesuffix(f"/versions/{NEWEST}") for name, value in variables.items()}
     mine = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     over = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
     known = {name: value for name, value in given.items() if name.startswith(PREFIX) and "SENDERS" not in name}
     return replace(session, environment={**mine, **known, **over}, world_file=None)
+
+
+def _standing(place: Place, cloud: Cloud, function: Resource) -> Resource:
+    kind = place.plan.kinds["function"]
+    assert isinstance(kind, Functions)
+    try:
+        live = cloud.read(kind.where(function))
+    except TransientError:  # what a proof asks itself says why
+        live = None
+    return function if live is None else kind.kept(function, live)
+
+
+def newest(cloud: Cloud, project: str, secret: str) -> str:
+    """With its newest version that is enabled: one that was disabled after it would be the latest. Where nobody here may list
+    them, the latest."""
+    try:
+        number = read_versions(cloud, f"projects/{project}/secrets/{secret}").newest
+    except TransientError:
+        number = None
+    return secret if number is None else f"{secret}/versions/{number}"
 
 
 def cloud_site(place: Place, session: Session, canary: Canary | None, account: str | None) -> Site:
@@ -39,6 +65,7 @@ def cloud_site(place: Place, session: Session, canary: Canary | None, account: s
         canary = Canary(application=named["application"], environment=named["environment"], file=named["file"])
     token_secret = named["tokenSecret"] if named is not None else None
     functions = {each.id for each in place.plan.resources if each.kind == "function"}
+    webhooks = str(values.resource_name("secret", "webhooks"))
     return Site(
         world=session.world,
         url=values.url,
@@ -46,7 +73,7 @@ def cloud_site(place: Place, session: Session, canary: Canary | None, account: s
         doors=CloudDoors(place.plan, place.cloud),
         webhooks=config["hear"]["webhooks"],
         spinnaker=config["hear"]["spinnaker"],
-        secret=lambda: make_secrets(session.settings).read(str(values.resource_name("secret", "webhooks"))),
+        secret=lambda: make_secrets(session.settings).read(newest(place.cloud, values.project, webhooks)),
         stranger=lambda audience: stranger(audience, account),
         push_email=str(values.resource_name("account", "push")),
         callers=tuple(config["operate"]["callers"]),

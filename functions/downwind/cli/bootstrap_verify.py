@@ -96,7 +96,7 @@ def verify_command(
         )  # what runs is compared only with a package that is there
         if {doors.GROUP, drift.GROUP} & set(only or GROUPS):
             check_signed_in(place)
-        session = cloud_session(place, session)
+        session = cloud_session(place, session, place.cloud)
         site = cloud_site(place, session, canary, stranger)
     proof = Proof(session, site, place, contexts, timeout, say=lambda line: click.echo(printable(line), err=True))
     results = proof.run(only or GROUPS)
