@@ -83,12 +83,15 @@ class Session:
                 "nothing says where to look: set the DOWNWIND_* variables of an installation, "
                 "or start a local world with `downwind local up`, or name one with --world FILE"
             )
+        from downwind.local.world_file import around_proxy
+
         variables = read_world_file(file)
         click.echo(f"using the local world of {file.parent}", err=True)
         for name in [each for each in self.environment if each.startswith(PREFIX)]:
             del self.environment[name]
         # The official clients look for their emulators in the environment too.
         self.environment.update(variables)
+        self.environment.update(around_proxy(self.environment))
         return read_settings(variables, receives=False)
 
     @cached_property

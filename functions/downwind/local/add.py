@@ -11,7 +11,7 @@ import yaml
 
 from downwind.errors import Refused
 from downwind.local.calls import call
-from downwind.local.world_file import LocalWorld
+from downwind.local.world_file import LocalWorld, around_proxy
 from downwind.model.catalog import Application, Environment
 from downwind.model.fields import Problem
 from downwind.model.pipeline_file import fill
@@ -74,6 +74,7 @@ def connect(world: LocalWorld) -> Any:
     """The same ports as the functions have, from this process."""
     environment = world.environment()
     os.environ.update({name: value for name, value in environment.items() if name.endswith("_EMULATOR_HOST")})
+    os.environ.update(around_proxy(os.environ))
     return make_world(read_settings(environment))
 
 

@@ -13,7 +13,7 @@ from typing import Self
 from downwind.errors import DownwindError, Refused
 from downwind.local.calls import call, listens
 from downwind.local.provision import provision, write_secrets
-from downwind.local.world_file import PARTS, LocalWorld, running, write_pid
+from downwind.local.world_file import PARTS, LocalWorld, around_proxy, running, write_pid
 from downwind.timing import LOCAL_TIMING
 
 START_SECONDS = 30.0
@@ -123,8 +123,6 @@ class Supervisor:
 
 
 def _clean(environment: "os._Environ[str]") -> dict[str, str]:
-    """Without another installation's settings, which would point the functions elsewhere; and loopback is asked itself, whatever
-    proxy the machine has."""
-    others = environment.get("no_proxy") or environment.get("NO_PROXY")
+    """Without another installation's settings, which would point the functions elsewhere."""
     kept = {name: value for name, value in environment.items() if not name.startswith("DOWNWIND_")}
-    return {**kept, "no_proxy": ",".join(["127.0.0.1", "localhost", *([others] if others else [])])}
+    return {**kept, **around_proxy(environment)}

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from downwind.errors import Refused, TransientError
+from downwind.local.world_file import around_proxy
 
 _UNREACHABLE = re.compile(
     r"Failed to connect|Connection re(fused|set)|Empty reply|early EOF|hung up|unexpected disconnect"
@@ -50,6 +51,7 @@ class WorkingCopy:
     def git(self, *arguments: str) -> str:
         """Its output; Refused with what git said when it failed."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        environment |= around_proxy(environment)
         environment |= {
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",

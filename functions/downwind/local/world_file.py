@@ -222,6 +222,12 @@ def _started(pid: int) -> str:
     return fields[18] if state != "Z" else "ended"
 
 
+def around_proxy(environment: Mapping[str, str]) -> dict[str, str]:
+    """What to add to it, so that loopback is asked itself, whatever proxy this machine has."""
+    others = (environment.get("no_proxy") or environment.get("NO_PROXY") or "").split(",")
+    return {"no_proxy": ",".join(dict.fromkeys(each for each in ("127.0.0.1", "localhost", *others) if each))}
+
+
 def free_ports(count: int) -> list[int]:
     """Below those that systems give to whoever asks for any (Linux from 32768 on, others from 49152): so nobody gets one of these
     by chance before its part listens, or while the part is started again. Each process begins elsewhere, and goes on from there.

@@ -199,3 +199,12 @@ def test_the_installed_command_prints_no_traceback_and_no_colour_when_piped(tmp_
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_a_local_world_is_asked_past_the_machines_proxy(tmp_path: Path) -> None:
+    write_world(tmp_path)
+    session = Session(
+        environment={"HTTP_PROXY": "http://proxy.acme.example", "NO_PROXY": "acme.example"}, folder=tmp_path
+    )
+    assert session.settings.local
+    assert session.environment["no_proxy"] == "127.0.0.1,localhost,acme.example"

@@ -10,6 +10,7 @@ import pytest
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
+from downwind.local.calls import call
 from downwind.local.http import HttpPart
 from downwind.local.storage import StorageServer
 
@@ -109,3 +110,14 @@ def test_who_kept_a_connection_to_a_part_that_stopped_is_told() -> None:
     with pytest.raises(ConnectionError):
         asked(kept, "/read", b"b")
     kept.close()
+
+
+def test_a_part_is_asked_itself_on_a_machine_with_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    part = Echoes()
+    part.start()
+    assert call("POST", f"{part.url}/read", "a") == "a"
+    part.stop()

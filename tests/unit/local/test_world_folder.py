@@ -16,6 +16,7 @@ from downwind.local.world_file import (
     MADE,
     LocalWorld,
     Names,
+    around_proxy,
     forget,
     free_ports,
     open_world,
@@ -126,3 +127,9 @@ def test_ports_are_free_never_those_that_the_system_gives_out_and_never_given_tw
     assert max(first + second) < 32768
     with socket.create_server(("127.0.0.1", first[0])):
         pass
+
+
+def test_loopback_goes_past_a_proxy_and_what_goes_past_it_otherwise_still_does() -> None:
+    assert around_proxy({}) == {"no_proxy": "127.0.0.1,localhost"}
+    assert around_proxy({"NO_PROXY": "acme.example,localhost"}) == {"no_proxy": "127.0.0.1,localhost,acme.example"}
+    assert around_proxy(around_proxy({"no_proxy": "a"})) == {"no_proxy": "127.0.0.1,localhost,a"}
