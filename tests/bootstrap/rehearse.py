@@ -53,6 +53,8 @@ def main(config_file: Path, command: tuple[str, ...]) -> None:
                 add_canary(machine, ROOT / "examples" / "shop", *names)
             click.echo(_TOLD.format(project=config["project"]), err=True)
             code = _run(machine, command or (os.environ.get("SHELL", "sh"),))
+            for host in sorted(set(machine.proxy.escaped)):
+                click.echo(f"asked for, and not played: {host}", err=True)
     sys.exit(code)
 
 

@@ -130,10 +130,9 @@ def _environment(made: Path, proxy: Proxy, world: LocalWorld, person: str) -> di
         "PATH": f"{programs}:{os.environ['PATH']}",
         "GOOGLE_APPLICATION_CREDENTIALS": str(credentials),
         "PLAYED_CLUSTER": f"{world.url('gate')}{PREFIX}",
-        "GIT_SSL_CAINFO": authority,
         **dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"), proxy.url),
         **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
-        **dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), authority),
+        **dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"), authority),
         "GOOGLE_CLOUD_PROJECT": world.project,
     }
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from tests.bootstrap.conftest import CONFIGS
+from tests.bootstrap.rehearse import main
 from tests.bootstrap.whole.conftest import ROOT
 
 from downwind.bootstrap.package import make_package
@@ -94,6 +96,6 @@ def test_a_write_by_gcloud_is_seen_and_not_done(folder: Path) -> None:
 
 
 def test_without_a_configuration_it_says_how_to_get_one(tmp_path: Path) -> None:
-    done = rehearse(tmp_path, "true")
-    assert done.returncode == 1
+    done = CliRunner().invoke(main, ["--config", str(tmp_path / "downwind.config.yaml"), "true"])
+    assert done.exit_code == 1
     assert "downwind bootstrap init" in done.stderr
