@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ from downwind.errors import Refused
 from downwind.local.world_file import (
     LOCAL,
     MADE,
+    PORTS,
     LocalWorld,
     Names,
     around_proxy,
+    first_turn,
     forget,
     free_ports,
     open_world,
@@ -133,3 +136,10 @@ def test_loopback_goes_past_a_proxy_and_what_goes_past_it_otherwise_still_does()
     assert around_proxy({}) == {"no_proxy": "127.0.0.1,localhost"}
     assert around_proxy({"NO_PROXY": "acme.example,localhost"}) == {"no_proxy": "127.0.0.1,localhost,acme.example"}
     assert around_proxy(around_proxy({"no_proxy": "a"})) == {"no_proxy": "127.0.0.1,localhost,a"}
+
+
+@pytest.mark.parametrize("pid", [1, 4711, 4194304])
+def test_processes_in_a_row_give_out_other_ports(pid: int) -> None:
+    begins = sorted(first_turn(each) % 20_000 for each in range(pid, pid + 20))
+    gaps = [after - before for before, after in pairwise([*begins, begins[0] + 20_000])]
+    assert min(gaps) > 40 * len(PORTS)
