@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
-from tests.bootstrap.edge.machine import Machine, add_canary, started
+from tests.bootstrap.edge.machine import add_canary, started
 
 from downwind.bootstrap.config import read_config
 from downwind.model.fields import Invalid
@@ -52,18 +53,18 @@ def main(config_file: Path, command: tuple[str, ...]) -> None:
                 names = (canary["application"], canary["environment"], namespace)
                 add_canary(machine, ROOT / "examples" / "shop", *names)
             click.echo(_TOLD.format(project=config["project"]), err=True)
-            code = _run(machine, command or (os.environ.get("SHELL", "sh"),))
+            code = run(machine.environment, command or (os.environ.get("SHELL", "sh"),))
             for host in sorted(set(machine.proxy.escaped)):
                 click.echo(f"asked for, and not played: {host}", err=True)
     sys.exit(code)
 
 
-def _run(machine: Machine, command: tuple[str, ...]) -> int:
-    """Ctrl-C is the command's."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    path = f"{machine.environment['PATH'].partition(':')[0]}:{ROOT / '.venv' / 'bin'}:{machine.environment['PATH']}"
+def run(environment: Mapping[str, str], command: tuple[str, ...]) -> int:
+    """Its exit code. Ctrl-C is the command's: what is ignored here would be ignored there too, so a handler does nothing."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    path = f"{environment['PATH'].partition(':')[0]}:{ROOT / '.venv' / 'bin'}:{environment['PATH']}"
     try:
-        return subprocess.run(command, env={**machine.environment, "PATH": path}, check=False).returncode
+        return subprocess.run(command, env={**environment, "PATH": path}, check=False).returncode
     except OSError as error:
         raise click.ClickException(f"{command[0]} cannot be started: {error.strerror}") from error
     finally:

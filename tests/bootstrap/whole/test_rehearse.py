@@ -1,16 +1,19 @@
 """`scripts/rehearse`, with the configuration and the lines of docs/how-to/rehearse.md, typed as they stand there."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
 from tests.bootstrap.conftest import CONFIGS
-from tests.bootstrap.rehearse import main
+from tests.bootstrap.rehearse import main, run
 from tests.bootstrap.whole.conftest import ROOT
 
 from downwind.bootstrap.package import make_package
@@ -99,3 +102,9 @@ def test_without_a_configuration_it_says_how_to_get_one(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["--config", str(tmp_path / "downwind.config.yaml"), "true"])
     assert done.exit_code == 1
     assert "downwind bootstrap init" in done.stderr
+
+
+def test_what_is_typed_in_it_can_be_stopped_by_ctrl_c() -> None:
+    """A command has Ctrl-C as in any other shell: here it gets it at once."""
+    line = "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)"
+    assert run(dict(os.environ), (sys.executable, "-c", line)) == -signal.SIGINT
