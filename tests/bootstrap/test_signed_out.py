@@ -10,10 +10,10 @@ from tests.bootstrap.fake.state import Fault
 from tests.bootstrap.site import MakeSite
 
 from downwind.bootstrap.apply import steps_now
-from downwind.bootstrap.cloud import Cloud
-from downwind.bootstrap.gcloud import make_session
+from downwind.bootstrap.cloud import Cloud, Conflict
+from downwind.bootstrap.gcloud import Gcloud, make_session
 from downwind.cli.main import main
-from downwind.errors import Misconfigured
+from downwind.errors import Misconfigured, Refused, TransientError
 
 NOBODY = (
     "ERROR: (gcloud.auth.print-access-token) You do not currently have an active account. Please run: gcloud auth login"
@@ -83,3 +83,39 @@ def test_a_token_that_google_takes_no_more_is_followed_by_another(
     assert session.get("http://storage.fake.test/storage/v1/b/x").status_code == 404
     assert session.credentials.token == "another"
     assert asked.read_text().splitlines() == ["auth print-access-token"] * 2
+
+
+NO_NETWORK = (
+    "ERROR: (gcloud.auth.print-access-token) HTTPSConnectionPool(host='oauth2.googleapis.com', port=443): Max retries exceeded "
+    "with url: /token (Caused by NewConnectionError('<urllib3.connection.HTTPSConnection object at 0x7f4090da7080>: Failed to "
+    "establish a new connection: [Errno 111] Connection refused'))"
+)
+"""As gcloud 528 says it."""
+
+
+def test_a_gcloud_without_network_is_asked_again_and_is_no_refusal(asked: Path) -> None:
+    says(asked, NO_NETWORK, 1)
+    session = make_session(os.environ)
+    for _ in range(2):
+        with pytest.raises(TransientError, match="Max retries exceeded") as caught:
+            session.get("http://storage.fake.test/storage/v1/b/x")
+        assert type(caught.value) is TransientError
+    assert len(asked.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("ERROR: (gcloud.x) ResponseError: status=[409], code=[Conflict], message=[there]", Conflict),
+        (
+            "ERROR: (gcloud.x) HttpError accessing <https://x>: response: <{'status': '503'}>, content <>",
+            TransientError,
+        ),
+        ("ERROR: (gcloud.x) INVALID_ARGUMENT: projects/124091503429/topics/x is wrong", Refused),
+    ],
+)
+def test_a_status_in_what_gcloud_says_is_a_word_of_its_own(asked: Path, said: str, kind: type[Exception]) -> None:
+    says(asked, said, 1)
+    with pytest.raises(kind) as caught:
+        Gcloud(os.environ).run(("gcloud", "x"))
+    assert type(caught.value) is kind

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -28,6 +29,7 @@ LIMIT = 1800.0
 
 
 SIGN_IN = "gcloud auth login"
+_NO_NETWORK = ("Max retries exceeded", "network connectivity issues")
 _GOOD = timedelta(minutes=30)
 """How long a token of gcloud's is used, unless Google takes it no more: a metadata server's may have five minutes left."""
 _TOGETHER = 10.0
@@ -122,7 +124,7 @@ def _reason(command: Sequence[str], errors: str) -> Exception:
         return Misconfigured(text.rstrip("."), fix=SIGN_IN)
     if "gcloud crashed" in errors:
         return UnknownOutcome(text)
-    if "ALREADY_EXISTS" in errors or "already exists" in errors or "ABORTED" in errors or "409" in errors:
+    if "ALREADY_EXISTS" in errors or "already exists" in errors or "ABORTED" in errors or _says(errors, "409"):
         return Conflict(text)
     if (
         "SERVICE_DISABLED" in errors
@@ -133,9 +135,14 @@ def _reason(command: Sequence[str], errors: str) -> Exception:
         return NotYet(text)
     if "is already being used by" in errors:
         return Held(text)
-    if "UNAVAILABLE" in errors or "429" in errors or "503" in errors:
+    if "UNAVAILABLE" in errors or _says(errors, "429|503") or any(each in errors for each in _NO_NETWORK):
         return TransientError(text)
     return Refused(text)
+
+
+def _says(errors: str, status: str) -> bool:
+    """As a word of its own: the number of a project may hold the same digits."""
+    return re.search(rf"\b(?:{status})\b", errors) is not None
 
 
 def make_session(environment: Mapping[str, str], *, clock: Callable[[], float] = time.monotonic) -> Any:
