@@ -39,11 +39,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def long_first(items: list[pytest.Item]) -> list[pytest.Item]:
     """Of two processes each takes half of the items to begin with: the one begins with what plays in the session's world, which
     then is started once, the other with what starts a world of its own."""
-    worlds = [item for item in items if item.get_closest_marker("e2e") or "downwind_world" in fixtures(item)]
-    shared = [item for item in worlds if "downwind_world" in fixtures(item)]
-    rest = [item for item in items if item not in set(worlds)]
+    shared = [item for item in items if "downwind_world" in fixtures(item)]
+    own = [item for item in items if item.get_closest_marker("e2e") and "downwind_world" not in fixtures(item)]
+    rest = [item for item in items if not item.get_closest_marker("e2e") and "downwind_world" not in fixtures(item)]
     first = max(0, len(items) // 2 - len(shared))
-    return [*shared, *rest[:first], *(item for item in worlds if item not in set(shared)), *rest[first:]]
+    return [*shared, *rest[:first], *own, *rest[first:]]
 
 
 def fixtures(item: pytest.Item) -> list[str]:

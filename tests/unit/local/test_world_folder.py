@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import subprocess
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from downwind.cli.main import main
 from downwind.errors import Refused
+from downwind.local import world_file
 from downwind.local.world_file import (
     LOCAL,
     MADE,
@@ -123,13 +124,16 @@ def test_a_world_of_an_older_version_has_the_names_that_all_had(tmp_path: Path) 
 
 
 def test_ports_are_free_never_those_that_the_system_gives_out_and_never_given_twice() -> None:
-    first = free_ports(8)
-    with socket.create_server(("127.0.0.1", first[-1] + 1)):
-        second = free_ports(8)
-    assert len({*first, *second, first[-1] + 1}) == 17
-    assert max(first + second) < 32768
-    with socket.create_server(("127.0.0.1", first[0])):
-        pass
+    first, taken = free_ports(8), free_ports(1)[0]
+    assert len({*first, taken, *free_ports(8)}) == 17
+    assert max(*first, taken) < 32768
+
+
+def test_a_port_on_which_somebody_listens_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", free_ports(1)[0])) as other:
+        taken = other.getsockname()[1]
+        monkeypatch.setattr(world_file, "_turn", count(taken - world_file._FIRST_PORT))
+        assert taken not in free_ports(2)
 
 
 def test_loopback_goes_past_a_proxy_and_what_goes_past_it_otherwise_still_does() -> None:
