@@ -66,6 +66,7 @@ def test_a_new_version_is_a_change_that_says_so(make_site: MakeSite) -> None:
     assert set(steps) == {*(f"function/{each}" for each in CALLING), "connection/github"}
     assert steps["function/on-push"].why.startswith("secret gate-token has a new version 2, and 1 is used; ")
     assert steps["connection/github"].why.startswith("secret github-token has a new version 3, and 1 is used; ")
+    assert not any("yet" in each.why for each in steps.values()), "there is a version"
     assert not same(before, document(list(steps.values()))), "a plan that was saved before is refused"
     results = drift.check(site.plan, site.cloud(), packaged=True)
     assert "secret gate-token has a new version 2" in next(each.why for each in results if "on-tick" in each.what)
