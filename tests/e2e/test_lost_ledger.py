@@ -12,10 +12,11 @@ from click.testing import CliRunner
 
 from downwind.cli.context import Session
 from downwind.cli.main import main
+from downwind.events.sources import TOPICS
 from downwind.local.calls import call
 from downwind.local.testing import PATIENCE, DownwindWorld
 from downwind.local.working_copy import WorkingCopy
-from downwind.local.world_file import BUCKETS
+from downwind.local.world_file import BUCKETS, PROJECT
 from downwind.reconcile import names
 
 pytestmark = pytest.mark.e2e
@@ -68,13 +69,23 @@ class Shop:
         return json.loads(done.stdout)
 
     def lose(self, *kept: str) -> None:
-        """Everything but what bears one of these in its name."""
+        """Everything but what bears one of these in its name.
+
+        When nothing is on its way any more, open work first and the environments' logs last: a tick that came between would
+        find releases without a log, and put that right.
+        """
+        until(lambda: self.on_its_way() == 0, "every message to be taken")
         bucket = f"{self.world.local.url('storage')}/storage/v1/b/{BUCKETS['ledger']}"
         call("PATCH", bucket, {"retentionPolicy": None})  # as whoever loses a ledger must have done
-        for store in (self.world.ports.ledger, self.world.ports.work):
-            for each in store.list(""):
+        for store in (self.world.ports.work, self.world.ports.ledger):
+            for each in sorted(store.list(""), key=lambda each: each.name.startswith("environment/")):
                 if not any(word in each.name for word in kept):
                     store.delete(each.name)
+
+    def on_its_way(self) -> int:
+        """Messages to the functions that are not acknowledged; theirs are the subscriptions named as the topics."""
+        found = call("GET", f"{self.world.local.url('pubsub_rest')}/-/stats")["subscriptions"]
+        return sum(found[f"projects/{PROJECT}/subscriptions/{topic}"]["backlog"] for topic in TOPICS.values())
 
     def replay(self, ref: str, before: str | None, after: str) -> None:
         """An old notice of Cloud Source Repositories once more, taken to its end."""
