@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,22 @@ def long_first(items: list[pytest.Item]) -> list[pytest.Item]:
 def fixtures(item: pytest.Item) -> list[str]:
     found: list[str] = getattr(item, "fixturenames", [])
     return found
+
+
+@pytest.fixture(autouse=True)
+def no_settings_are_left() -> Iterator[None]:
+    """Settings of an installation that one test left in the environment would be those of the tests after it."""
+    before = settings_of_the_environment()
+    yield
+    left = settings_of_the_environment()
+    for name in left.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+    assert left == before
+
+
+def settings_of_the_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("DOWNWIND_")}
 
 
 @pytest.fixture(scope="session")

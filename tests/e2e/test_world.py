@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
+from downwind.cli.context import Session
 from downwind.cli.main import main
 from downwind.local.add import add
 from downwind.local.ledger_follower import started
@@ -21,6 +22,11 @@ from downwind.reconcile import names
 pytestmark = pytest.mark.e2e
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 Change = Callable[[], str]
+
+
+def typed(arguments: list[str]) -> Result:
+    """A command line in this very process; the settings of its world stay its own."""
+    return CliRunner().invoke(main, arguments, obj=Session(environment={}))
 
 
 def to_production(world: DownwindWorld, commit: str) -> None:
@@ -159,10 +165,10 @@ def test_a_call_by_hand_needs_no_token_on_a_laptop_but_a_bad_one_is_refused(
 def test_a_waiting_judgment_is_answered_from_the_command_line(downwind_world: DownwindWorld, change: Change) -> None:
     commit = change()
     folder = str(downwind_world.local.folder)
-    nobody = CliRunner().invoke(main, ["local", "judge", "shop", "staging", "--folder", folder])
+    nobody = typed(["local", "judge", "shop", "staging", "--folder", folder])
     assert (nobody.exit_code, "no judgment waits" in nobody.output) == (1, True)
     downwind_world.wait_for_judgment("shop", "production", commit)
-    said = CliRunner().invoke(main, ["local", "judge", "shop", "--stop", "--folder", folder])
+    said = typed(["local", "judge", "shop", "--stop", "--folder", folder])
     assert said.exit_code == 0, said.output
     ended = downwind_world.wait_for("shop", "production", commit, "cancelled")
     assert "judgment" in ended["reason"]
@@ -176,21 +182,21 @@ def test_the_pipelines_of_the_example_are_saved_as_its_files_say(
     files = sorted(map(str, (SHOP / "pipelines").glob("*.yaml")))
     assert len(files) == 2
     world = ("--world", str(downwind_world.local.folder / "world.json"), "pipelines")
-    same = CliRunner().invoke(main, [*world, "diff", *files])
+    same = typed([*world, "diff", *files])
     assert (same.exit_code, same.stdout.count("is as in the file")) == (0, 2), same.output
     pulled = tmp_path / "deploy-production.yaml"
-    assert CliRunner().invoke(main, [*world, "pull", "shop", "deploy-production", "--file", str(pulled)]).exit_code == 0
-    again = CliRunner().invoke(main, [*world, "save", str(pulled)])
+    assert typed([*world, "pull", "shop", "deploy-production", "--file", str(pulled)]).exit_code == 0
+    again = typed([*world, "save", str(pulled)])
     assert (again.exit_code, "not saved again" in again.stdout) == (0, True), again.output
     pulled.write_text(pulled.read_text().replace("Is the canary well?", "Is the canary really well?"))
     before = downwind_world.ports.pipelines.config("shop", "deploy-production")
-    changed = CliRunner().invoke(main, [*world, "save", str(pulled), "--yes"])
+    changed = typed([*world, "save", str(pulled), "--yes"])
     assert (changed.exit_code, "+    name: Is the canary really well?" in changed.stdout) == (0, True), changed.output
     after = downwind_world.ports.pipelines.config("shop", "deploy-production")
     assert before is not None
     assert after is not None
     assert after.id == before.id
-    assert CliRunner().invoke(main, [*world, "save", files[0], "--yes"]).exit_code == 0
+    assert typed([*world, "save", files[0], "--yes"]).exit_code == 0
 
 
 def test_who_brings_a_pipeline_that_does_not_fit_is_told_at_once(downwind_world: DownwindWorld, tmp_path: Path) -> None:
