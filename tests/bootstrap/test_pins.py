@@ -71,6 +71,8 @@ def test_a_new_version_is_a_change_that_says_so(make_site: MakeSite) -> None:
     results = drift.check(site.plan, site.cloud(), packaged=True)
     assert "secret gate-token has a new version 2" in next(each.why for each in results if "on-tick" in each.what)
     assert site.apply().failed == {}
+    assert any("secret gate-token has a new version 2" in each for each in site.told)
+    assert not [each for each in site.told if "no version" in each], "both secrets hold something"
     assert {variables(site, name)[TOKEN] for name in CALLING} == {"gate-token/versions/2"}
     assert connection(site) == "github-token/versions/3"
     assert due(site) == {}

@@ -86,9 +86,10 @@ def _told(ours: Any, theirs: Any) -> str | None:
 
 
 def lacking(answer: Body | None, secret: str) -> int | None:
-    """The version that the secret will have, if it holds nothing yet."""
-    about = ((answer or {}).get("versions") or {}).get(secret) or Versions()
-    return about.coming if about.newest is None else None
+    """The version that the secret will have, if it holds nothing yet. An answer without the secret did not ask for it: the
+    resource has its number already."""
+    about = Versions() if answer is None else (answer.get("versions") or {}).get(secret)
+    return None if about is None or about.newest is not None else about.coming
 
 
 def _parts(text: Any) -> tuple[str, str | None]:
