@@ -176,6 +176,14 @@ def test_init_takes_a_context_and_namespaces(tmp_path: Path) -> None:
     assert [each["name"] for each in config["namespaces"]] == ["shop", "web"]
 
 
+def test_init_that_nobody_answers_says_to_give_options(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    refused = CliRunner().invoke(main, ["bootstrap", "init", "--file", str(file)], input="")
+    assert refused.exit_code == 2
+    assert "nobody answered; give it as an option: Project id" in refused.stderr
+    assert not file.exists()
+
+
 def test_init_asks_for_what_no_option_gives(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     answers = "acme-delivery\n123456789012\n\nautopilot\ny\n\n"

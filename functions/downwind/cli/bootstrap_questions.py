@@ -31,7 +31,10 @@ class Answers:
         *above, name = path
         place = self._at(above)
         while True:
-            place[name] = str(click.prompt(question, default=default, err=True)).strip()
+            try:
+                place[name] = str(click.prompt(question, default=default, err=True)).strip()
+            except click.Abort:
+                raise click.UsageError(f"nobody answered; give it as an option: {question}") from None
             wrong = [each for each in _problems(_given(self._config)) if each.path[: len(path)] == path]
             if not wrong:
                 return
