@@ -32,7 +32,7 @@ class KubernetesCluster:
             from kubernetes import config
             from kubernetes.client import Configuration
         except ImportError as error:
-            fix = "install it: pip install 'downwind[cluster]'"
+            fix = "install it, in a checkout: pip install '.[cli,cluster]'"
             raise Refused("the Kubernetes client is not installed", fix=fix) from error
         try:
             if context is None:

@@ -157,7 +157,7 @@ def _client() -> tuple[Any, Any]:
     try:
         from kubernetes import client
     except ImportError as error:
-        fix = "install it: pip install 'downwind[cluster]'"
+        fix = "install it, in a checkout: pip install '.[cli,cluster]'"
         raise Refused("the Kubernetes client is not installed", fix=fix) from error
     configuration = client.Configuration()
     configuration.retries = False
