@@ -3,10 +3,11 @@
 Objects are made by server-side apply (kubernetes.io/docs/reference/using-api/server-side-apply), without force: what somebody
 else has set meanwhile stays as it is, and the object is read again. How they are changed says kinds/objects.py."""
 
+import contextlib
 import json
 import threading
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from downwind.bootstrap.cloud import Cloud, Conflict, NotYet
@@ -22,17 +23,26 @@ _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 
 
 class ApiServer:
-    """One API server. `client` is the official ApiClient."""
+    """One API server. `client` is the official ApiClient. `renew`: has its next call carry another token than the one that was
+    answered by 401; None where nothing else can be had."""
 
-    def __init__(self, client: Any, timeout: float = 30) -> None:
+    def __init__(self, client: Any, timeout: float = 30, renew: Callable[[], None] | None = None) -> None:
         self._client = client
+        self._renew = renew
         self._timeout = timeout
         self.host = str(client.configuration.host)
 
     def call(
         self, method: str, path: str, query: Mapping[str, str], body: Any = None, accept: str = "application/json"
     ) -> tuple[int, Any]:
-        """Status and JSON. TransientError when it did not answer."""
+        """Status and JSON. TransientError when it did not answer. How long a token lives is not known: its end is found here."""
+        status, answer = self._called(method, path, query, body, accept)
+        if status != 401 or self._renew is None:
+            return status, answer
+        self._renew()
+        return self._called(method, path, query, body, accept)
+
+    def _called(self, method: str, path: str, query: Mapping[str, str], body: Any, accept: str) -> tuple[int, Any]:
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -112,20 +122,36 @@ def locate(values: Values, cloud: Cloud, environment: Mapping[str, str]) -> ApiS
             fix=f"gcloud container clusters update {values.config['cluster']['name']} --location={values.location} "
             "--enable-dns-access",
         )
-    return ApiServer(_by_token(override or f"https://{dns['endpoint']}", lambda: token_of(cloud.session)))
+    client = _by_token(override or f"https://{dns['endpoint']}", lambda: token_of(cloud.session))
+    return ApiServer(client, renew=lambda: _renew(cloud.session))
 
 
 def token_of(session: Any) -> str:
     """The access token that goes out with calls of Google's APIs; renewed when it is old."""
-    from google.auth.exceptions import GoogleAuthError
     from google.auth.transport.requests import Request as Transport
 
     headers: dict[str, str] = {}
-    try:
+    with _credentials():
         session.credentials.before_request(Transport(), "GET", "https://container.googleapis.com/", headers)
+    return next(value for name, value in headers.items() if name.lower() == "authorization").removeprefix("Bearer ")
+
+
+def _renew(session: Any) -> None:
+    """As google-auth does itself when one of Google's APIs has answered 401."""
+    from google.auth.transport.requests import Request as Transport
+
+    with _credentials():
+        session.credentials.refresh(Transport())
+
+
+@contextlib.contextmanager
+def _credentials() -> Iterator[None]:
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        yield
     except GoogleAuthError as error:
         raise Misconfigured(f"Google takes no credentials: {type(error).__name__}", fix="gcloud auth login") from error
-    return next(value for name, value in headers.items() if name.lower() == "authorization").removeprefix("Bearer ")
 
 
 def _by_token(host: str, token: Callable[[], str]) -> Any:
