@@ -24,6 +24,16 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 Handler = Callable[..., Response]
 
 
+class _Body(LimitedStream):
+    """A request's body by its length. Where the caller leaves in the middle it ends there: werkzeug's own stream, which the part
+    reads, says so, and what only reads on to the next request has nobody to say it to."""
+
+    left = False
+
+    def on_disconnect(self, error: Exception | None = None) -> None:  # noqa: ARG002 - the base's signature
+        self.left = True
+
+
 class _Handler(WSGIRequestHandler):
     """HTTP/1.1, for chunked bodies and ranges. One debug line a request.
 
@@ -35,6 +45,7 @@ class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     _stays = False
+    _body: _Body | None = None
 
     def setup(self) -> None:
         super().setup()
@@ -51,17 +62,19 @@ class _Handler(WSGIRequestHandler):
             super().run_wsgi()
             return
         wire = self.rfile
-        body = LimitedStream(wire, int(length))  # type: ignore[arg-type]  # any reader will do
+        self._body = body = _Body(wire, int(length))  # type: ignore[arg-type]  # any reader will do
         # Nobody reads on into the next request now, not even werkzeug, which reads what is left once it has answered.
         self.rfile = body  # type: ignore[assignment]
         try:
             super().run_wsgi()
             body.exhaust()
+            self.close_connection = self.close_connection or body.left
         finally:
             self.rfile = wire
 
     def send_header(self, keyword: str, value: str) -> None:
-        if not (self._stays and (keyword, value) == ("Connection", "close")):
+        stays = self._stays and not (self._body is not None and self._body.left)
+        if not (stays and (keyword, value) == ("Connection", "close")):
             super().send_header(keyword, value)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - the base's signature
