@@ -13,6 +13,7 @@ from downwind.bootstrap.apply import steps_now
 from downwind.bootstrap.gcloud import Writer
 from downwind.bootstrap.plan import Step, document, same
 from downwind.bootstrap.proof import drift
+from downwind.bootstrap.shell import script
 from downwind.bootstrap.write import NEWEST, Request, Write
 from downwind.cli.bootstrap_place import Place
 from downwind.cli.bootstrap_site import cloud_session, newest
@@ -111,10 +112,13 @@ def test_empty_secrets_stop_it_are_told_at_once_and_it_goes_on_when_they_are_put
     for key in [each for each in site.google.state.resources if "/versions/" in each[1]]:
         del site.google.state.resources[key]
     plan = {each.resource.key: each for each in steps_now(site.plan, site.cloud())}
-    assert "secret gate-token has no version 1 yet: you put it in" in plan["function/on-push"].why
+    why = plan["function/on-push"].why
+    line = "gcloud secrets versions add gate-token --data-file=- --project=acme-delivery"
+    assert f"secret gate-token has no version 1 yet: you put it in first: {line}" in why
     assert "secret downwind-echo has no version 1 yet: apply makes it" in plan["function/receive"].why
     outcome = site.apply()
     assert list(outcome.failed) == ["connection/github"]
+    assert line in "\n".join(script(site.plan, steps_now(site.plan, site.cloud()))), "the secret is there, and empty"
     for name in ("github-token", "gate-token"):
         assert (
             f"gcloud secrets versions add {name} --data-file=- --project=acme-delivery"

@@ -83,7 +83,8 @@ class Plan:
         for secret in self.resources:
             number = lacking(answer, secret.name) if secret.key in resource.needs else None
             if number is not None:
-                who = "apply makes it" if secret.generated else "you put it in; apply stops here and prints the line"
+                line = f"gcloud secrets versions add {secret.name} --data-file=- --project={self.values.project}"
+                who = "apply makes it" if secret.generated else f"you put it in first: {line}"
                 yield f"secret {secret.name} has no version {number} yet: {who}"
 
 
