@@ -278,7 +278,7 @@ def test_a_gcloud_that_is_too_old_is_told(
 @pytest.mark.parametrize(
     ("status", "reason", "what"),
     [
-        (404, "NOT_FOUND", "project acme-small is not there"),
+        (404, "NOT_FOUND", "project acme-small is not there, or cloudresourcemanager.googleapis.com is off in it"),
         (403, "PERMISSION_DENIED", "project acme-small is not there, or not yours to see: Google answers 403 to both"),
     ],
 )

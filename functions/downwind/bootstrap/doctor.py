@@ -19,6 +19,8 @@ from downwind.errors import DownwindError, Misconfigured
 
 GCLOUD = (528, 0, 0)
 """Older ones were not tried."""
+PATIENCE = 120.0
+"""Seconds for one line of gcloud."""
 RIGHTS: tuple[str, ...] = (
     "serviceusage.services.enable",
     "iam.serviceAccounts.create",
@@ -70,13 +72,11 @@ def _programs(plan: Plan, which: Callable[[str], str | None], tools: Tools) -> I
     if program is None:
         yield Check(what="gcloud is not on this machine", fix="install the Google Cloud CLI, or use apply --no-gcloud")
     else:
-        match = re.search(r"Google Cloud SDK (\d+)\.(\d+)\.(\d+)", _run(program, "version"))
-        version = tuple(map(int, match.groups())) if match else (0, 0, 0)
-        text = ".".join(map(str, version))
-        yield Check(what=f"gcloud {text}", fix=None if version >= GCLOUD else "gcloud components update")
-        account = _run(program, "config", "get-value", "account").strip()
-        if account:  # else the first call finds out whether anybody is signed in
-            yield Check(what=f"account {account}")
+        try:
+            yield from _gcloud(program)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            reason = error.strerror if isinstance(error, OSError) else f"it said nothing for {PATIENCE:g} s"
+            yield Check(what=f"gcloud could not be asked: {reason}", fix=f"see what it does: {program} version")
     if plan.values.config["spinnaker"]["install"]:
         yield from tools.checks(which)
         there = which("gke-gcloud-auth-plugin") is not None
@@ -86,24 +86,35 @@ def _programs(plan: Plan, which: Callable[[str], str | None], tools: Tools) -> I
         )
 
 
+def _gcloud(program: str) -> Iterator[Check]:
+    match = re.search(r"Google Cloud SDK (\d+)\.(\d+)\.(\d+)", _run(program, "version"))
+    version = tuple(map(int, match.groups())) if match else (0, 0, 0)
+    text = ".".join(map(str, version))
+    yield Check(what=f"gcloud {text}", fix=None if version >= GCLOUD else "gcloud components update")
+    account = _run(program, "config", "get-value", "account").strip()
+    if account:  # else the first call finds out whether anybody is signed in
+        yield Check(what=f"account {account}")
+
+
 def _run(*line: str) -> str:
-    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=120).stdout
+    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=PATIENCE).stdout
 
 
 def _project(plan: Plan, cloud: Cloud) -> Iterator[Check]:
     values = plan.values
     try:
         found = cloud.read(Request(api="cloudresourcemanager", path=f"v1/projects/{values.project}"))
-        what = "is not there"
+        what = "is not there, or cloudresourcemanager.googleapis.com is off in it"
     except Misconfigured as error:
         if ": 403 " not in str(error):
             raise
         found, what = None, "is not there, or not yours to see: Google answers 403 to both"
     if found is None:
-        yield Check(
-            what=f"project {values.project} {what}",
-            fix=f"gcloud projects create {values.project}, another project in the configuration, or ask for Viewer on it",
+        on = f"gcloud services enable cloudresourcemanager.googleapis.com --project={values.project}"
+        other = (
+            f"gcloud projects create {values.project}, another project in the configuration, or ask for Viewer on it"
         )
+        yield Check(what=f"project {values.project} {what}", fix=f"{on}; {other}" if " is off" in what else other)
         return
     number = str(found.get("projectNumber"))
     right = number == values.number
@@ -124,9 +135,12 @@ def _rights(plan: Plan, cloud: Cloud) -> Iterator[Check]:
     rights = [*RIGHTS, *(right for kind, more in RIGHTS_BY_KIND.items() if kind in kinds for right in more)]
     path = f"v1/projects/{values.project}:testIamPermissions"
     body = {"permissions": rights}
-    answer: Mapping[str, Any] = (
-        cloud.read(Request(api="cloudresourcemanager", method="POST", path=path, body=body)) or {}
+    answer: Mapping[str, Any] | None = cloud.read(
+        Request(api="cloudresourcemanager", method="POST", path=path, body=body)
     )
+    if answer is None:
+        yield Check(what="not known yet, which rights you have: cloudresourcemanager.googleapis.com is off")
+        return
     missing = [each for each in rights if each not in answer.get("permissions", ())]
     if missing:
         yield Check(what=f"you lack {', '.join(missing)}", fix="ask for the roles of docs/how-to/install.md")
