@@ -85,8 +85,9 @@ def iam(state: State, method: str, path: str, query: dict[str, str], body: Any) 
         return {"permissions": []}
     if method == "GET" and path.endswith("/serviceAccounts"):
         project = path.split("/")[3]
-        found = [{"email": f"a{each}@{project}"} for each in range(95 if "quota/accounts" in state.lacking else 1)]
-        return {"accounts": found}
+        others = [{"email": f"a{each}@{project}"} for each in range(95 if "quota/accounts" in state.lacking else 1)]
+        ours = [each for (api, _), each in state.resources.items() if api == "iam" and each.get("projectId") == project]
+        return {"accounts": others + [each for each in ours if "/serviceAccounts/" in each["name"]]}
     if method == "POST" and path.endswith("/serviceAccounts"):
         project = path.split("/")[3]
         email = f"{body['accountId']}@{project}.iam.gserviceaccount.com"
@@ -146,6 +147,12 @@ def secretmanager(state: State, method: str, path: str, query: dict[str, str], b
         }
         state.resources["secret-data", name] = body["payload"]
         return state.resources["secretmanager", name]
+    turned = re.fullmatch(r"/v1/(projects/.*/versions/[0-9]+):(en|dis)able", path)
+    if turned and method == "POST":
+        if ("secretmanager", turned[1]) not in state.resources:
+            raise missing(turned[1])
+        state.resources["secretmanager", turned[1]]["state"] = f"{turned[2].upper()}ABLED"
+        return state.resources["secretmanager", turned[1]]
     access = re.fullmatch(r"/v1/(projects/.*/versions/[^/:]+):access", path)
     if access:
         name = access[1]

@@ -68,6 +68,11 @@ for each in gate-token github-token git-shop; do
 done
 apply
 downwind bootstrap plan --package package.zip; echo "ended $?"
+printf secret | gcloud secrets versions add gate-token --data-file=- --project=acme-delivery
+downwind bootstrap plan --package package.zip --out plan.json > /dev/null; echo "ended $?"
+downwind bootstrap apply plan.json --package package.zip --yes; echo "ended $?"
+gcloud secrets versions disable 1 --secret=gate-token --project=acme-delivery; echo "ended $?"
+downwind bootstrap plan --package package.zip > /dev/null; echo "ended $?"
 downwind bootstrap verify --package package.zip -o json > proof.json; echo "ended $?"
 git clone --quiet https://github.com/acme/shop.git && test -f shop/downwind.yaml; echo "ended $?"
 downwind bootstrap destroy --no-gcloud --yes --with-data > /dev/null; echo "ended $?"
@@ -84,7 +89,7 @@ def test_the_standard_installation_with_its_spinnaker_and_the_sample(tmp_path: P
     (tmp_path / "install.sh").write_text(INSTALL)
     done = rehearse(tmp_path, "sh", "install.sh")
     codes = [int(each) for each in re.findall(r"^ended (\d)$", done.stdout, re.MULTILINE)]
-    assert codes == [1, 0, 0, 0, 0, 0], done.stdout + done.stderr
+    assert codes == [1, 0, 0, 2, 0, 0, 0, 0, 0, 0], done.stdout + done.stderr
     found = json.loads((tmp_path / "proof.json").read_text())["checks"]
     assert {each["state"] for each in found} == {"ok", "not applicable"}
     assert len([each for each in found if each["group"] == "rollout" and each["state"] == "ok"]) == 11
