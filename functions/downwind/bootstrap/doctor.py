@@ -114,7 +114,7 @@ def _project(plan: Plan, cloud: Cloud) -> Iterator[Check]:
         other = (
             f"gcloud projects create {values.project}, another project in the configuration, or ask for Viewer on it"
         )
-        yield Check(what=f"project {values.project} {what}", fix=f"{on}; {other}" if " is off" in what else other)
+        yield Check(what=f"project {values.project} {what}", fix=f"{other}; or {on}" if " is off" in what else other)
         return
     number = str(found.get("projectNumber"))
     right = number == values.number
