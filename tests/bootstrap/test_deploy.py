@@ -278,6 +278,14 @@ def test_back_by_hand(site: Site) -> None:
     assert any("allTrafficOnLatestRevision" in each for each in _differs(site)), "and the plan shows it"
 
 
+def test_settings_come_with_the_source_that_may_need_them(site: Site) -> None:
+    for (api, name), each in site.google.state.resources.items():
+        if api == "cloudfunctions" and "/functions/" in name:
+            del each["serviceConfig"]["environmentVariables"]["DOWNWIND_LEDGER_BUCKET"]
+    deploying(site).run()
+    assert site.due() == []
+
+
 def test_what_apply_changes_later_has_not_the_revision_before_the_last_deployment_before_it(site: Site) -> None:
     deploying(site).run()
     for (api, name), each in site.google.state.resources.items():

@@ -230,8 +230,9 @@ class Deploying:
 
 
 def changed(kind: Kind, now: Served) -> Request:
-    """Another source and nothing else: the versions of secrets stay as they are, and so who deploys needs no right to look at
-    them. Refused where the function has to be given a secret for the first time."""
+    """Another source, with the settings that infra/wanted gives the function: a new source may need a new variable, and both go
+    back together with the revision. The versions of secrets stay as they are, and so who deploys needs no right to look at them.
+    Refused where the function has to be given a secret for the first time."""
     assert isinstance(kind, Functions)
     resource = kind.kept(now.resource, now.live)
     if NEWEST in str(resource.body):

@@ -59,7 +59,7 @@ class Pinned(Kind):
         return replace(resource, body=_mapped(resource.body, filled))
 
     def kept(self, resource: Resource, live: Body) -> Resource:
-        """With the versions that it has already, for who brings another source and nothing else. Where it does not use the secret
+        """With the versions that it has already, for who brings another source. Where it does not use the secret
         yet, the place stays open (NEWEST)."""
 
         def standing(text: str, path: str) -> str:
