@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from downwind.bootstrap.cloud import Cloud, Conflict, NotYet
 from downwind.bootstrap.gcloud import Writer
-from downwind.bootstrap.kinds.pins import read_versions
+from downwind.bootstrap.kinds.pins import line_to_add, read_versions
 from downwind.bootstrap.plan import UNREAD, Plan, Step
 from downwind.bootstrap.wanted import Resource
 from downwind.errors import DownwindError, Misconfigured, Refused, TransientError
@@ -22,13 +22,9 @@ def steps_now(plan: Plan, cloud: Cloud) -> list[Step]:
 
 
 def step_now(plan: Plan, cloud: Cloud, resource: Resource) -> Step:
-    kind = plan.kinds[resource.kind]
-    try:
-        answer = kind.read(cloud, resource)
-    except TransientError as error:
-        if not kind.elsewhere:
-            raise
-        return Step(resource=resource, action=UNREAD, why=f"not read: {error}; {resource.why}")
+    answer = plan.kinds[resource.kind].look(cloud, resource)
+    if isinstance(answer, TransientError):
+        return Step(resource=resource, action=UNREAD, why=f"not read: {answer}; {resource.why}")
     return plan.step(resource, answer)
 
 
@@ -201,7 +197,7 @@ class Applying:
         yours = [each.key for each in self._plan.resources if each.key in later and not each.generated]
         project = self._plan.values.project
         names = dict.fromkeys([*lacks, *self._empty(yours)])
-        lines = "; ".join(f"gcloud secrets versions add {name} --data-file=- --project={project}" for name in names)
+        lines = "; ".join(line_to_add(name, project) for name in names)
         raise Refused(
             f"{resource.key} needs secret {lacks[0]}, which is empty", fix=f"put it in ({lines}), then run apply again"
         )

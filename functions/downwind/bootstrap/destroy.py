@@ -28,12 +28,11 @@ def steps_back(plan: Plan, cloud: Cloud, *, with_data: bool = False) -> list[Ste
 
     def live(resource: Resource) -> Body | None:
         kind = plan.kinds[resource.kind]
-        try:
-            answer = kind.read(cloud, resource)
-        except TransientError as error:
-            if not kind.elsewhere:
-                raise
-            unread[resource.key] = Step(resource=resource, action=UNREAD, why=f"it stays, for it was not read: {error}")
+        answer = kind.look(cloud, resource)
+        if isinstance(answer, TransientError):
+            unread[resource.key] = Step(
+                resource=resource, action=UNREAD, why=f"it stays, for it was not read: {answer}"
+            )
             return None
         return None if answer is None else kind.found(resource, answer)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from downwind.bootstrap.kinds import kinds
 from downwind.bootstrap.kinds.base import Kind
-from downwind.bootstrap.kinds.pins import lacking
+from downwind.bootstrap.kinds.pins import lacking, line_to_add
 from downwind.bootstrap.values import Values
 from downwind.bootstrap.wanted import Resource, wanted
 from downwind.bootstrap.write import Body, Write
@@ -83,7 +83,7 @@ class Plan:
         for secret in self.resources:
             number = lacking(answer, secret.name) if secret.key in resource.needs else None
             if number is not None:
-                line = f"gcloud secrets versions add {secret.name} --data-file=- --project={self.values.project}"
+                line = line_to_add(secret.name, self.values.project)
                 who = "apply makes it" if secret.generated else f"you put it in first: {line}"
                 yield f"secret {secret.name} has no version {number} yet: {who}"
 

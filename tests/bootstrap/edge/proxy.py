@@ -1,16 +1,13 @@
 """An HTTP proxy that answers https itself: HTTPS_PROXY and REQUESTS_CA_BUNDLE point a program at it, so that it keeps the very
 addresses that it uses in the cloud."""
 
-import ssl
-import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
 from tests.bootstrap.edge.certificates import Authority
+from tests.bootstrap.loopback import Loopback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +28,7 @@ class Answered:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Proxy:
+class Proxy(Loopback):
     """A context manager. `escaped` are the hosts that somebody wanted and `answer` does not know (None); they get 502."""
 
     def __init__(
@@ -41,27 +38,7 @@ class Proxy:
         self.answer = answer
         self.knows = knows
         self.escaped: list[str] = []
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Who goes away in the middle of it is no error of ours."""
-        if not isinstance(sys.exc_info()[1], ConnectionError | ssl.SSLError):
-            super().handle_error(request, client_address)
+        super().__init__(_handler(self))
 
 
 def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:

@@ -3,17 +3,17 @@ as well, is written down as ESCAPED, and refused."""
 
 import copy
 import json
-import threading
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from google.oauth2.credentials import Credentials
 from tests.bootstrap.fake.apis import route
 from tests.bootstrap.fake.compute import DOMAIN
 from tests.bootstrap.fake.state import Answer, State
+from tests.bootstrap.loopback import Loopback
 
 APIS = (
     *(
@@ -46,24 +46,12 @@ def api_of(host: str) -> str | None:
     return next((each for each in (*APIS, "upload") if label == each or label.endswith(f"-{each}")), None)
 
 
-class FakeGoogle:
+class FakeGoogle(Loopback):
     """A context manager. `environment(folder)` is what gcloud and we need to reach nothing but this."""
 
     def __init__(self, state: State | None = None) -> None:
         self.state = state or State()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.state))
-        self._server.daemon_threads = True
-        self.port = self._server.server_address[1]
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_handler(self.state))
 
     def serve(self) -> None:
         """For ever, in a process that was forked for that."""

@@ -1,10 +1,10 @@
 """The door of a function, as a caller sees it: it answers what a test says, and keeps what it was sent."""
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from http.server import BaseHTTPRequestHandler
+
+from tests.bootstrap.loopback import Loopback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class Sent:
     body: bytes
 
 
-class Front:
+class Front(Loopback):
     """A context manager. `status` by path; what is not in it is answered with `otherwise`."""
 
     def __init__(self, otherwise: int = 401) -> None:
@@ -22,19 +22,7 @@ class Front:
         self.headers: dict[str, str] = {}
         self.otherwise = otherwise
         self.sent: list[Sent] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_handler(self))
 
 
 def _handler(front: Front) -> type[BaseHTTPRequestHandler]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from downwind.bootstrap.values import Values
 from downwind.bootstrap.wanted import Resource
 from downwind.bootstrap.write import Body, Request, Write, differences
+from downwind.errors import TransientError
 
 if TYPE_CHECKING:
     from downwind.bootstrap.cloud import Cloud
@@ -50,6 +51,15 @@ class Kind:
     def read(self, cloud: "Cloud", resource: Resource) -> Any:
         """What `found` takes."""
         return cloud.read(self.where(resource))
+
+    def look(self, cloud: "Cloud", resource: Resource) -> Any:
+        """As `read`; where it is kept elsewhere, the error of who was silent is an answer too."""
+        try:
+            return self.read(cloud, resource)
+        except TransientError as error:
+            if not self.elsewhere:
+                raise
+            return error
 
     def found(self, resource: Resource, answer: Body) -> Body | None:
         """What is there, as `wanted` spells it; None: not there, whatever was answered."""

@@ -92,6 +92,11 @@ def lacking(answer: Body | None, secret: str) -> int | None:
     return None if about is None or about.newest is not None else about.coming
 
 
+def line_to_add(secret: str, project: str) -> str:
+    """What whoever has the text types; it is read from stdin, so that no shell keeps it."""
+    return f"gcloud secrets versions add {secret} --data-file=- --project={project}"
+
+
 def _parts(text: Any) -> tuple[str, str | None]:
     """The secret's name, and the version if one is said."""
     match = _PIN.fullmatch(text) if isinstance(text, str) else None
